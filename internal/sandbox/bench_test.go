@@ -1,0 +1,61 @@
+package sandbox
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+)
+
+func benchmarkInstall(b *testing.B, wasm []byte, grants Grants, cached bool) {
+	config := Config{}
+	if cached {
+		config.CacheDir = filepath.Join(b.TempDir(), "cache")
+	}
+	h := openHost(b, config)
+	run := func() {
+		p, err := h.Install(context.Background(), wasm, Policy, grants)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := p.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	run()
+	for b.Loop() {
+		run()
+	}
+}
+
+func BenchmarkInstallWATCold(b *testing.B) {
+	benchmarkInstall(b, guest(b, "echo_policy"), everything, false)
+}
+
+func BenchmarkInstallWATCached(b *testing.B) {
+	benchmarkInstall(b, guest(b, "echo_policy"), everything, true)
+}
+
+func BenchmarkInstallGoCold(b *testing.B) { benchmarkInstall(b, buildGoGuest(b), Grants{}, false) }
+
+func BenchmarkInstallGoCached(b *testing.B) { benchmarkInstall(b, buildGoGuest(b), Grants{}, true) }
+
+func benchmarkCall(b *testing.B, p *Plugin) {
+	c := configure(b, p, "{}")
+	for b.Loop() {
+		if _, err := decide(c, "request"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkCallWATFreshInstance(b *testing.B) {
+	benchmarkCall(b, install(b, openHost(b, Config{}), "echo_policy"))
+}
+
+func BenchmarkCallGoFreshInstance(b *testing.B) {
+	p, err := openHost(b, Config{}).Install(context.Background(), buildGoGuest(b), Policy, Grants{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchmarkCall(b, p)
+}

@@ -1,0 +1,101 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/purserhq/purser/abi"
+)
+
+// flatMemory is a linear memory of plain bytes.
+type flatMemory []byte
+
+func (m flatMemory) Size() uint32 { return uint32(len(m)) }
+
+func (m flatMemory) Read(offset, length uint32) ([]byte, bool) {
+	if uint64(offset)+uint64(length) > uint64(len(m)) {
+		return nil, false
+	}
+	return m[offset : offset+length], true
+}
+
+func FuzzReadResult(f *testing.F) {
+	f.Add(uint64(0), uint32(64))
+	f.Add(uint64(0xfffffff000000020), uint32(64))
+	f.Add(uint64(1<<32|63), uint32(64))
+	f.Add(uint64(64<<32), uint32(0))
+	memory := make(flatMemory, 64)
+	for i := range memory {
+		memory[i] = byte(i)
+	}
+	f.Fuzz(func(t *testing.T, packed uint64, bytesMax uint32) {
+		got, err := readResult(memory, "export", packed, bytesMax)
+		if err != nil {
+			if code := abi.CodeOf(err); got != nil || (code != CodeBadResult && code != CodeOutputTooLarge) {
+				t.Errorf("%v, code %s", got, code)
+			}
+			return
+		}
+		pointer, length := packed>>32, packed&0xffffffff
+		if packed == 0 || length > uint64(bytesMax) || !bytes.Equal(got, memory[pointer:pointer+length]) {
+			t.Errorf("%#x gave %v", packed, got)
+		}
+	})
+}
+
+// FuzzInstall changes whole guests. Whatever loads is also called, so that what passes the checks but breaks the
+// engine is found.
+func FuzzInstall(f *testing.F) {
+	guests, err := filepath.Glob("testdata/*.wasm")
+	if err != nil || len(guests) == 0 {
+		f.Fatalf("no guests: %v", err)
+	}
+	for _, path := range guests {
+		f.Add(readFile(f, path))
+	}
+	limits := Limits{StartTime: 100 * time.Millisecond, CallTime: 100 * time.Millisecond}
+	h := openHost(f, Config{Policy: limits})
+	f.Fuzz(func(t *testing.T, wasm []byte) {
+		p, err := h.Install(context.Background(), wasm, Policy, everything)
+		if err != nil {
+			if abi.CodeOf(err) == "internal" {
+				t.Errorf("an error without a code: %v", err)
+			}
+			return
+		}
+		c, _, err := p.Configure(context.Background(), []byte("{}"))
+		if err == nil {
+			_, err = decide(c, "request")
+		}
+		if err != nil && abi.CodeOf(err) == "internal" {
+			t.Errorf("an error without a code: %v", err)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func FuzzScan(f *testing.F) {
+	guests, err := filepath.Glob("testdata/*.wasm")
+	if err != nil || len(guests) == 0 {
+		f.Fatalf("no guests: %v", err)
+	}
+	for _, path := range guests {
+		f.Add(readFile(f, path))
+	}
+	f.Fuzz(func(t *testing.T, wasm []byte) {
+		s, err := scan(wasm)
+		if err != nil {
+			return
+		}
+		// What is handed on passes again, unchanged, and has no custom sections.
+		again, err := scan(s.core)
+		if err != nil || !bytes.Equal(again.core, s.core) || again.manifest != nil {
+			t.Errorf("the rewritten module reads differently: %v", err)
+		}
+	})
+}

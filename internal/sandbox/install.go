@@ -1,0 +1,190 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// guestFeatures is WebAssembly 2.0 without SIMD. Threads, exceptions and tail calls are off unless asked for.
+const guestFeatures = api.CoreFeaturesV2 &^ api.CoreFeatureSIMD
+
+// Install checks a module against the contract of kind and the operator's grants, compiles it, and asks it for its
+// ABI version. Nothing of the module runs before all static checks have passed.
+//
+// Errors have the codes install_refused, abi_unsupported, manifest_invalid, grant_missing, limit_widened,
+// cache_unsafe, deadline or closed, and name the offending item. A guest that fails while it is asked for its version
+// is install_refused too. Compilation itself is not interrupted by ctx: wazero's interruptible mode compiles on
+// goroutines whose panics nobody can recover. The caller closes the Plugin, or the Host does.
+func (h *Host) Install(ctx context.Context, wasm []byte, kind Kind, grants Grants) (*Plugin, error) {
+	if !kind.valid() {
+		return nil, fault(CodeInputInvalid, "kind", "%q is no kind of module", kind)
+	}
+	module, err := scan(wasm)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plugin{host: h}
+	if err := p.admit(module, kind, grants); err != nil {
+		return nil, err
+	}
+	p.identity.Module = Digest(sha256.Sum256(wasm))
+	if err := h.compileAlone(ctx, func() error { return p.compile(ctx, module.core) }); err != nil {
+		return nil, alsoFailed(err, p.release())
+	}
+	if err := p.checkCompiled(ctx); err != nil {
+		return nil, alsoFailed(err, p.release())
+	}
+	if err := h.adopt(p); err != nil {
+		return nil, alsoFailed(err, p.release())
+	}
+	return p, nil
+}
+
+// admit judges what can be judged without wazero: the manifest, the grants and the memory.
+func (p *Plugin) admit(module *scanned, kind Kind, grants Grants) error {
+	if module.manifest == nil {
+		return &abi.Error{
+			Code: CodeManifestInvalid, Message: "the module has no purser.manifest section", Where: customManifest,
+			Fix: "embed the manifest with purser plugin build",
+		}
+	}
+	manifest, err := ParseManifest(module.manifest)
+	if err != nil {
+		return err
+	}
+	if manifest.Kind != kind {
+		return refuse(customManifest, "", "the manifest says %s, the module is installed as a %s", manifest.Kind, kind)
+	}
+	if err := grants.check(manifest); err != nil {
+		return err
+	}
+	limits, err := p.host.limits[kind].narrow(grants.Limits, "grants.limits")
+	if err != nil {
+		return err
+	}
+	// What the manifest wants is a wish, bounded by the kind, and the operator's narrower limit stands.
+	if _, err := DefaultLimits(kind).narrow(manifest.Limits, "manifest.limits"); err != nil {
+		return err
+	}
+	limits = limits.stricter(manifest.Limits)
+	if memory := module.memory; memory.min > limits.MemoryPages {
+		return refuse(exportMemory, "", "the memory starts with %d pages, at most %d", memory.min, limits.MemoryPages)
+	} else if memory.hasMax && memory.max > DefaultLimits(kind).MemoryPages {
+		return refuse(exportMemory, "declare a smaller maximum, or none", "the memory may grow to %d pages, at most %d", memory.max, DefaultLimits(kind).MemoryPages)
+	}
+	hash, err := grants.hash()
+	if err != nil {
+		return err
+	}
+	p.manifest, p.manifestBytes, p.limits = manifest, module.manifest, limits
+	p.identity = Identity{Engine: wazeroVersion(), ABIMinor: manifest.ABIMinor, Kind: kind, Grants: hash}
+	return nil
+}
+
+// compile builds the plugin's own engine and runtime, so that closing the plugin frees all of it. An engine shared
+// between plugins would keep the listener trampolines of every module it ever compiled.
+func (p *Plugin) compile(ctx context.Context, core []byte) error {
+	config := wazero.NewRuntimeConfigCompiler().
+		WithCoreFeatures(guestFeatures).
+		WithMemoryLimitPages(p.limits.MemoryPages).
+		WithCloseOnContextDone(true).
+		WithDebugInfoEnabled(false)
+	if dir := p.host.config.CacheDir; dir != "" {
+		// Checked again: the directory may have changed hands since Open.
+		folder, err := prepareCache(dir)
+		if err != nil {
+			return err
+		}
+		p.cache, err = wazero.NewCompilationCacheWithDir(folder)
+		if err != nil {
+			return &abi.Error{Code: CodeCacheUnsafe, Message: "the compilation cache cannot be opened", Where: folder, Cause: err}
+		}
+		config = config.WithCompilationCache(p.cache)
+	}
+	return protect("compile", func() error {
+		p.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+		if err := p.buildHostModules(ctx); err != nil {
+			return err
+		}
+		compiled, err := p.runtime.CompileModule(experimental.WithFunctionListenerFactory(ctx, callGuard{}), core)
+		if err == nil {
+			p.compiled = compiled
+			return nil
+		}
+		if strings.HasPrefix(err.Error(), "compilationcache:") {
+			return &abi.Error{Code: CodeCacheUnsafe, Message: "an entry of the compilation cache is damaged", Where: p.host.config.CacheDir, Fix: "delete the directory", Cause: err}
+		}
+		return &abi.Error{Code: CodeInstallRefused, Message: "the module is not valid WebAssembly 2.0 without SIMD", Where: "module", Cause: err}
+	})
+}
+
+func (p *Plugin) buildHostModules(ctx context.Context) error {
+	for _, name := range []string{moduleHost, moduleWASI} {
+		builder := p.runtime.NewHostModuleBuilder(name)
+		for _, f := range hostFunctions {
+			if f.module == name {
+				builder = builder.NewFunctionBuilder().WithGoModuleFunction(f.call, f.params, f.results).Export(f.name)
+			}
+		}
+		if _, err := builder.Instantiate(ctx); err != nil {
+			return &abi.Error{Code: CodeInstallRefused, Message: "the host functions could not be built", Where: name, Cause: err}
+		}
+	}
+	return nil
+}
+
+// checkCompiled judges what wazero decoded, which is what will run, and then asks the guest for its ABI version.
+func (p *Plugin) checkCompiled(ctx context.Context) error {
+	if err := checkImports(p.compiled.ImportedFunctions()); err != nil {
+		return err
+	}
+	if err := checkExports(p.compiled, p.identity.Kind); err != nil {
+		return err
+	}
+	minor, err := p.askABI(ctx)
+	if err != nil {
+		return err
+	}
+	if minor != p.manifest.ABIMinor {
+		return &abi.Error{Code: CodeABIUnsupported, Where: exportABI, Fix: "build the guest and its manifest with the same SDK",
+			Message: "purser_abi_1 and the manifest name different minor versions"}
+	}
+	return checkABI(abiMajor, minor)
+}
+
+// askABI calls purser_abi_1 in an instance of its own, initialised first: a Go guest traps otherwise.
+func (p *Plugin) askABI(ctx context.Context) (minor uint32, err error) {
+	state := p.newState(nil)
+	defer p.tell(&state.log)
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	allowed, cancel := p.allowed(ctx, state, p.limits.StartTime)
+	defer cancel()
+	i, err := p.start(ctx, allowed, state)
+	if err != nil {
+		return 0, refusedBy(err)
+	}
+	defer func() { err = alsoFailed(err, i.close()) }()
+	results, err := i.module.ExportedFunction(exportABI).Call(allowed)
+	if err != nil {
+		return 0, refusedBy(p.classify(ctx, exportABI, err))
+	}
+	return api.DecodeU32(results[0]), nil
+}
+
+// refusedBy makes a guest's failure during install a refusal; deadline and closed are not the guest's failures.
+func refusedBy(err error) error {
+	if code := abi.CodeOf(err); code == CodeDeadline || code == CodeClosed {
+		return err
+	}
+	return &abi.Error{Code: CodeInstallRefused, Message: "the module failed while it was started", Where: exportABI, Cause: err}
+}

@@ -1,0 +1,97 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+)
+
+// Plugin is an installed module. It is safe for concurrent use.
+type Plugin struct {
+	host          *Host
+	manifest      Manifest
+	manifestBytes []byte
+	identity      Identity
+	limits        Limits
+
+	runtime  wazero.Runtime
+	cache    wazero.CompilationCache
+	compiled wazero.CompiledModule
+
+	// use is read-locked by every call and locked by Close: freeing native code under a running guest would end the
+	// process.
+	use    sync.RWMutex
+	closed bool
+}
+
+// Manifest returns what the module says about itself. The caller must not change its slices.
+func (p *Plugin) Manifest() Manifest { return p.manifest }
+
+// ManifestBytes returns a copy of the purser.manifest section.
+func (p *Plugin) ManifestBytes() []byte { return bytes.Clone(p.manifestBytes) }
+
+// Identity returns what decision records say about the module; Config is zero, see Configured.Identity.
+func (p *Plugin) Identity() Identity { return p.identity }
+
+// Limits returns the limits in force: the kind's, narrowed by host, grants and manifest.
+func (p *Plugin) Limits() Limits { return p.limits }
+
+// Close waits for running calls and frees the compiled module. Later calls fail with closed. Closing twice is
+// harmless.
+func (p *Plugin) Close() error {
+	p.use.Lock()
+	defer p.use.Unlock()
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	p.host.forget(p)
+	return p.release()
+}
+
+// release frees the runtime and its engine.
+func (p *Plugin) release() error {
+	ctx := context.Background()
+	var errs []error
+	if p.compiled != nil {
+		errs = append(errs, p.compiled.Close(ctx))
+	}
+	if p.runtime != nil {
+		errs = append(errs, p.runtime.Close(ctx))
+	}
+	if p.cache != nil {
+		errs = append(errs, p.cache.Close(ctx))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("free module: %w", err)
+	}
+	return nil
+}
+
+// enter takes a slot and keeps the plugin from being freed. The caller must call leave.
+func (p *Plugin) enter(ctx context.Context) (leave func(), err error) {
+	if err := p.host.queue.enter(ctx, p.host.running); err != nil {
+		return nil, err
+	}
+	p.use.RLock()
+	if p.closed {
+		p.use.RUnlock()
+		p.host.queue.leave()
+		return nil, fault(CodeClosed, p.manifest.Name, "the plugin is closed")
+	}
+	return func() { p.use.RUnlock(); p.host.queue.leave() }, nil
+}
+
+// tell hands a finished instance's log to the sink.
+func (p *Plugin) tell(log *guestLog) {
+	if p.host.config.Log == nil {
+		return
+	}
+	for _, line := range log.lines {
+		p.host.config.Log(LogRecord{Plugin: p.manifest.Name, Module: p.identity.Module, LogLine: line})
+	}
+}

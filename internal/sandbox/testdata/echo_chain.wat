@@ -1,0 +1,21 @@
+;; manifest {"name":"echo-chain","version":"1.0.0","kind":"chain","abi":{"major":1,"minor":0},"needs":{"rpc":["eth_call","eth_chainId"]}}
+;; A well-behaved chain adapter: each call returns one byte that names it, before the request.
+(module
+  (memory (export "memory") 2)
+  (func (export "_initialize"))
+  (func (export "purser_abi_1") (result i32) (i32.const 0))
+  (func (export "purser_alloc") (param i32) (result i32)
+    (drop (memory.grow (i32.add (i32.div_u (local.get 0) (i32.const 65536)) (i32.const 1))))
+    (i32.const 1024))
+  (func $answer (param $which i32) (param $n i32) (result i64)
+    (i32.store8 (i32.const 1023) (local.get $which))
+    (i64.or (i64.const 0x3ff00000000) (i64.extend_i32_u (i32.add (local.get $n) (i32.const 1)))))
+  (func (export "purser_configure") (param i32 i32) (result i64) (call $answer (i32.const 99) (i32.const 0)))
+  (func (export "purser_chain_describe") (param i32 i32) (result i64) (call $answer (i32.const 1) (local.get 1)))
+  (func (export "purser_chain_needs") (param i32 i32) (result i64) (call $answer (i32.const 2) (local.get 1)))
+  (func (export "purser_chain_build") (param i32 i32) (result i64) (call $answer (i32.const 3) (local.get 1)))
+  (func (export "purser_chain_assemble") (param i32 i32) (result i64) (call $answer (i32.const 4) (local.get 1)))
+  (func (export "purser_chain_verify") (param i32 i32) (result i64) (call $answer (i32.const 5) (local.get 1)))
+  (func (export "purser_chain_plan") (param i32 i32) (result i64) (call $answer (i32.const 6) (local.get 1)))
+  (func (export "purser_chain_facts") (param i32 i32) (result i64) (call $answer (i32.const 7) (local.get 1)))
+)
