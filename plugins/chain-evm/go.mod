@@ -1,0 +1,7 @@
+module github.com/purserhq/purser/plugins/chain-evm
+
+go 1.24
+
+require github.com/purserhq/purser/sdk/go v0.0.0
+
+replace github.com/purserhq/purser/sdk/go => ../../sdk/go
