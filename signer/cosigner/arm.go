@@ -1,0 +1,152 @@
+package cosigner
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/preimage"
+	"github.com/purserhq/purser/runtime/judge"
+	"github.com/purserhq/purser/runtime/store"
+	"github.com/purserhq/purser/signer"
+)
+
+const (
+	// roomMissesMax bounds deciding again because a budget filled up meanwhile.
+	roomMissesMax = 4
+	// reconcileEvery is the pause between two looks at the chain for a promise whose time is over.
+	reconcileEvery = 5 * time.Second
+)
+
+// Arm promises one digest for a payment. Decision, reservation and promise become durable together, before the answer
+// leaves.
+func (c *CoSigner) Arm(ctx context.Context, request *abi.ArmRequest) (*abi.Armed, error) {
+	claim := claimed{intent: request.Intent, quote: request.Quote, approvals: request.Approvals}
+	if err := c.check(claim); err != nil {
+		return nil, err
+	}
+	digest, err := preimage.Digest(request.Kind, request.Preimage)
+	if err != nil {
+		return nil, err
+	}
+	if before, err := c.promiseOf(ctx, request, digest); before != nil || err != nil {
+		return before, err
+	}
+	transfer, err := c.decode(request)
+	if err != nil {
+		return nil, err
+	}
+	for range roomMissesMax {
+		promise, err := c.promise(ctx, claim, request, transfer, digest)
+		var full *store.NoRoomError
+		if errors.As(err, &full) || errors.Is(err, store.ErrConflict) {
+			if before, err := c.promiseOf(ctx, request, digest); before != nil || err != nil {
+				return before, err
+			}
+			continue // decide again on fresh levels
+		}
+		return promise, err
+	}
+	return nil, &abi.Error{Code: "budget_contended", Where: request.Intent.Payment, Message: "the budgets kept changing while the co-signer decided", Retry: abi.RetryLater}
+}
+
+// promiseOf returns the promise that exists for the payment, when it is for the same digest. Any other digest is
+// refused for ever: one payment, one digest.
+func (c *CoSigner) promiseOf(ctx context.Context, request *abi.ArmRequest, digest [32]byte) (*abi.Armed, error) {
+	row, err := c.config.Store.Row(ctx, c.config.Tenant, request.Intent.Payment)
+	if isNotFound(err) || err == nil && !promised(row.State) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := readRecord(row)
+	if err != nil {
+		return nil, err
+	}
+	if string(row.Digest) != string(digest[:]) {
+		return nil, &abi.Error{Code: "other_digest_armed", Where: row.ID, Message: "another digest is promised for this payment",
+			Fix: "nothing was signed; a payment has one digest for ever"}
+	}
+	return r.Armed, nil
+}
+
+// decode reads what would be signed, natively, and compares every field with the intent.
+func (c *CoSigner) decode(request *abi.ArmRequest) (preimage.Transfer, error) {
+	key, ok := c.config.Keys[request.Wallet]
+	if !ok {
+		return preimage.Transfer{}, invalid("wallet", "this co-signer holds no share of the wallet")
+	}
+	rules := c.judge.Load()
+	transfer, err := preimage.Decode(request.Kind, request.Preimage, rules.Tokens())
+	if err != nil {
+		return preimage.Transfer{}, err
+	}
+	if err := key.Wallet.MaySign(transfer.Token.Asset.Network()); err != nil {
+		return preimage.Transfer{}, err
+	}
+	now := uint64(c.config.Now().Unix()) //nolint:gosec // after 1970
+	return transfer, preimage.Matches(transfer, request.Intent, key.Wallet.Address, request.Entropy, now, rules.ValidityMax(request.Intent.Agent))
+}
+
+// promise judges once and, when allowed, reserves and promises in one transaction.
+func (c *CoSigner) promise(ctx context.Context, claim claimed, request *abi.ArmRequest, transfer preimage.Transfer, digest [32]byte) (*abi.Armed, error) {
+	ruling, err := c.rule(ctx, claim)
+	if err != nil {
+		return nil, err
+	}
+	if ruling.Decision.Outcome != abi.Allow {
+		if _, err := c.note(ctx, claim, ruling.Decision); err != nil {
+			return nil, err
+		}
+		return nil, &signer.Refused{Decision: &ruling.Decision}
+	}
+	row, err := c.config.Store.Row(ctx, c.config.Tenant, claim.intent.Payment)
+	if isNotFound(err) { // armed without a consult: the row is made first, so that there is one to guard
+		row, err = c.note(ctx, claim, ruling.Decision)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if promised(row.State) {
+		return nil, store.ErrConflict
+	}
+	promise, err := c.signPromise(ctx, request, ruling.Decision, transfer, digest)
+	if err != nil {
+		return nil, err
+	}
+	r := record{Decision: ruling.Decision, Armed: promise, Transfer: transfer}
+	next, err := change(row, armed, r, "cosigner.armed", map[string]any{"armed": promise, "decision": ruling.Decision})
+	if err != nil {
+		return nil, err
+	}
+	next.Digest, next.Reserve, next.Due = digest[:], ruling.Reserve, expiry(r).Add(reconcileEvery)
+	if _, err := c.config.Store.Commit(ctx, next); err != nil {
+		return nil, err
+	}
+	return promise, nil
+}
+
+func (c *CoSigner) signPromise(ctx context.Context, request *abi.ArmRequest, decision abi.Decision, transfer preimage.Transfer, digest [32]byte) (*abi.Armed, error) {
+	promise, err := signer.Promise(request, digest, transfer.ValidBefore)
+	if err != nil {
+		return nil, err
+	}
+	decisionHash, err := judge.DecisionHash(&decision)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := c.config.Store.Facts(ctx, store.FactQuery{Tenant: c.config.Tenant})
+	if err != nil {
+		return nil, err
+	}
+	promise.CosignerPolicySHA256, promise.CosignerDecisionSHA256 = decision.PolicySHA256, decisionHash[:]
+	promise.CosignerStore, promise.CosignerHead = c.config.Store.ID(), binary.BigEndian.AppendUint64(nil, facts.Position)
+	promise.Epoch = uint64(c.config.Keys[request.Wallet].Wallet.Epoch)
+	return promise, signer.SignArmed(promise, signer.RoleCoSigner, c.config.Identity)
+}
+
+func lower(address string) string { return strings.ToLower(address) }

@@ -1,0 +1,120 @@
+// Package cosigner is the second party: it holds share 2, decides every payment again on its own policy, ledger and
+// clock, and joins a signing session only for what it has armed. It refuses to believe anything the runtime says
+// beyond the bytes it can check itself, and it signs nothing it cannot decode.
+package cosigner
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/preimage"
+	"github.com/purserhq/purser/runtime/judge"
+	"github.com/purserhq/purser/runtime/store"
+	"github.com/purserhq/purser/signer"
+)
+
+// Config is what a co-signer is made of. Fields without a default are required.
+type Config struct {
+	// Tenant is the only tenant served. Default "default".
+	Tenant string
+	// Store is the co-signer's own ledger, never the runtime's.
+	Store store.Store
+	// Judge holds the co-signer's own policy bundle and plugins.
+	Judge *judge.Judge
+	// Identity signs its promises; RuntimeKey is the runtime's pinned public key.
+	Identity   signer.Identity
+	RuntimeKey ed25519.PublicKey
+	// Keys are the wallets it holds a share of, by wallet id.
+	Keys map[string]Key
+	// Chains tell what became of an authorization: the only way budget returns here.
+	Chains map[abi.Network]Liveness
+	// Now and Random are the clock and the entropy. Defaults: the system's.
+	Now    func() time.Time
+	Random io.Reader
+	// Log receives what an operator should see. Default: discarded.
+	Log *slog.Logger
+}
+
+// Key is a wallet and the engine over the co-signer's share of it.
+type Key struct {
+	Wallet signer.Wallet
+	Engine signer.Engine
+}
+
+// Liveness is the co-signer's own port to a network. An authorization is dead only when a finalized block proves it.
+type Liveness interface {
+	Life(ctx context.Context, transfer preimage.Transfer) (abi.Life, error)
+}
+
+const (
+	defaultTenant = "default"
+	// sessionsMax bounds signing sessions at once: one costs about half a second of a core.
+	sessionsMax = 64
+	// sessionTimeMax bounds one session.
+	sessionTimeMax = 30 * time.Second
+)
+
+// CoSigner is the second party. Its methods are safe for concurrent use.
+type CoSigner struct {
+	config Config
+	judge  atomic.Pointer[judge.Judge]
+	// places bounds sessions.
+	places chan struct{}
+
+	life    context.Context
+	end     context.CancelFunc
+	working sync.WaitGroup
+}
+
+var _ signer.CoSigner = (*CoSigner)(nil)
+
+// Open starts a co-signer. Close it when done.
+func Open(ctx context.Context, config Config) (*CoSigner, error) {
+	if config.Tenant == "" {
+		config.Tenant = defaultTenant
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Random == nil {
+		config.Random = rand.Reader
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case config.Store == nil, config.Judge == nil, len(config.Keys) == 0, len(config.Chains) == 0:
+		return nil, fmt.Errorf("open co-signer: Store, Judge, Keys and Chains are required")
+	case len(config.RuntimeKey) != ed25519.PublicKeySize:
+		return nil, fmt.Errorf("open co-signer: RuntimeKey has %d bytes, want %d", len(config.RuntimeKey), ed25519.PublicKeySize)
+	}
+	for id, key := range config.Keys {
+		if id != key.Wallet.ID || string(key.Engine.PublicKey()) != string(key.Wallet.PublicKey) {
+			return nil, fmt.Errorf("open co-signer: wallet %s: the keyshare belongs to another wallet", id)
+		}
+	}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	c := &CoSigner{config: config, life: life, end: end, places: make(chan struct{}, sessionsMax)}
+	c.judge.Store(config.Judge)
+	c.working.Add(1)
+	go func() { defer c.working.Done(); c.patrol() }()
+	return c, nil
+}
+
+// Reload makes later decisions use another policy bundle and its plugins.
+func (c *CoSigner) Reload(j *judge.Judge) { c.judge.Store(j) }
+
+// Close cuts sessions off and waits for them.
+func (c *CoSigner) Close() error {
+	c.end()
+	c.working.Wait()
+	return nil
+}

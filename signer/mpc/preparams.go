@@ -1,0 +1,70 @@
+package mpc
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/bnb-chain/tss-lib/v2/ecdsa/keygen"
+)
+
+// PreParams are the primes one party brings to one key generation: a Paillier key and a ring-Pedersen ring. They
+// are single use, because wallets that share a modulus fall together: a second [Engine.Keygen] refuses them, also
+// through a copy. Prints as [redacted]. Safe for concurrent use. The zero value holds nothing.
+type PreParams struct {
+	secret *preParamsSecret
+}
+
+type preParamsSecret struct {
+	numbers keygen.LocalPreParams
+	spent   atomic.Bool
+}
+
+// GeneratePreParams finds four safe primes of 1024 bits, which takes 10 to 60 CPU-seconds with a long tail: never
+// call it while somebody waits. A nil random means crypto/rand; see [Config] for what it must promise.
+//
+// When ctx ends, the library's workers stop shortly after this function has returned.
+func GeneratePreParams(ctx context.Context, random io.Reader) (PreParams, error) {
+	if err := silenceLibrary(); err != nil {
+		return PreParams{}, err
+	}
+	if random == nil {
+		random = rand.Reader
+	}
+	var found *keygen.LocalPreParams
+	err := caught(func() (err error) {
+		found, err = keygen.GeneratePreParamsWithContextAndRandom(ctx, &lockedReader{source: random}, 1)
+		return err
+	})
+	if err != nil {
+		if ended := interruption(ctx, "the context ended before the primes were found"); ended != nil {
+			return PreParams{}, ended
+		}
+		return PreParams{}, fmt.Errorf("generate pre-parameters: %w", err)
+	}
+	return PreParams{secret: &preParamsSecret{numbers: *found}}, nil
+}
+
+// Format prints [redacted] for every verb and flag.
+func (p PreParams) Format(state fmt.State, _ rune) {
+	// fmt has no way to take an error from a Formatter, and a failed write shows nothing.
+	_, _ = io.WriteString(state, redacted)
+}
+
+// String returns [redacted].
+func (p PreParams) String() string { return redacted }
+
+// GoString returns [redacted].
+func (p PreParams) GoString() string { return redacted }
+
+// MarshalText returns [redacted].
+func (p PreParams) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// MarshalJSON returns "[redacted]".
+func (p PreParams) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// LogValue returns [redacted].
+func (p PreParams) LogValue() slog.Value { return slog.StringValue(redacted) }
