@@ -1,0 +1,174 @@
+package runtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/policy/rules"
+	"github.com/purserhq/purser/runtime/store"
+)
+
+// works maps each state to the one piece of work that can move it. A state without work is final.
+var works = map[State]func(*Runtime, context.Context, Payment) (Event, error){
+	Received: (*Runtime).quoteAndDecide,
+	Held:     (*Runtime).expireHold,
+	Allowed:  (*Runtime).prepare,
+	Prepared: (*Runtime).arm,
+	Armed:    (*Runtime).sign,
+	Signed:   (*Runtime).present,
+	Unknown:  (*Runtime).reconcile,
+	Settled:  (*Runtime).deliver,
+}
+
+const (
+	// stepsMax bounds one run of the loop. The longest honest run has nine steps.
+	stepsMax = 32
+	// roomMissesMax bounds how often a decision is made again because a budget filled up between reading and
+	// reserving.
+	roomMissesMax = 4
+)
+
+// advance runs steps until the payment rests. Submit, Approve, recovery and reconciliation all end here, so there
+// is one path to test. The error is for this caller only: the payment is whatever the ledger says.
+func (r *Runtime) advance(ctx context.Context, p Payment) (Payment, error) {
+	misses := 0
+	for range stepsMax {
+		work, ok := works[p.State]
+		if !ok {
+			return p, nil
+		}
+		event, err := r.attempt(ctx, p, work)
+		if err != nil {
+			return p, fmt.Errorf("payment %s: leave %s: %w", p.ID, p.State, err)
+		}
+		if event == nil { // nothing to do yet
+			return p, nil
+		}
+		next, rest, err := r.commit(ctx, p, event)
+		var full *store.NoRoomError
+		switch {
+		case errors.As(err, &full) && misses < roomMissesMax:
+			misses++ // decide again on fresh levels, so that the denial shows what it saw
+			continue
+		case errors.As(err, &full):
+			contended := Failed{Reason: abi.Reason{Code: "budget_contended", Rule: full.Limit.Name, Observed: full.Level.String(), Limit: full.Limit.Max.String()}}
+			if next, _, err = r.commit(ctx, p, contended); err != nil {
+				return p, err
+			}
+			return next, nil
+		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrCommitUnknown):
+			return r.reread(ctx, p)
+		case err != nil:
+			return p, err
+		}
+		if p = next; rest {
+			return p, nil
+		}
+	}
+	return p, fmt.Errorf("payment %s: no rest after %d steps", p.ID, stepsMax)
+}
+
+// attempt does a state's work within its time. A failure becomes an event, unless the runtime is closing: then
+// the payment stays as it is for the next process.
+func (r *Runtime) attempt(ctx context.Context, p Payment, work func(*Runtime, context.Context, Payment) (Event, error)) (Event, error) {
+	bounded := ctx
+	if limit, ok := patience[p.State]; ok {
+		var cancel context.CancelFunc
+		bounded, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	event, err := work(r, bounded, p)
+	if err == nil {
+		return event, nil
+	}
+	if ctx.Err() != nil {
+		return nil, err
+	}
+	r.config.Log.WarnContext(ctx, "payment delayed", "payment", p.ID, "state", string(p.State), "code", abi.CodeOf(err), "error", err.Error())
+	return Delayed{Error: publicError(err)}, nil
+}
+
+// publicError keeps the code and sentence of an error and drops what only this host may see.
+func publicError(err error) *abi.Error {
+	var known *abi.Error
+	if errors.As(err, &known) {
+		return &abi.Error{Code: known.Code, Message: known.Message, Where: known.Where, Fix: known.Fix, Retry: known.Retry}
+	}
+	return &abi.Error{Code: "internal", Message: "a step of the payment could not be done", Retry: abi.RetrySameKey,
+		Fix: "the runtime retries by itself; its log has the details"}
+}
+
+// commit turns an event into a transition and makes it durable.
+func (r *Runtime) commit(ctx context.Context, p Payment, event Event) (Payment, bool, error) {
+	next, fx, err := step(p, event, r.timing(p))
+	if err != nil {
+		return p, false, err
+	}
+	change, err := change(p, next, event, fx)
+	if err != nil {
+		return p, false, err
+	}
+	row, err := r.config.Store.Commit(ctx, change)
+	if err != nil {
+		return p, false, err
+	}
+	r.tail.wake()
+	committed, err := fromRow(row)
+	return committed, fx.rest, err
+}
+
+func (r *Runtime) timing(p Payment) timing {
+	at := timing{now: r.config.Now(), slotForever: r.repeats(p) == rules.RepeatsNever}
+	if policy, ok := r.rules.Load().policyFor(p.Agent); ok {
+		at.holdFor = policy.HoldMax()
+	}
+	return at
+}
+
+// repeats says what another key for the same request means. Before the server was connected to, its origin is the
+// URL's: a route that only a redirect could change.
+func (r *Runtime) repeats(p Payment) rules.Repeats {
+	policy, ok := r.rules.Load().policyFor(p.Agent)
+	if !ok {
+		return rules.RepeatsNever
+	}
+	return policy.Repeats(rules.Route(&abi.Intent{Method: p.Ask.Resource.Method, URL: p.Ask.Resource.URL, Origin: originOf(p.Ask.Resource.URL)}))
+}
+
+func change(p, next Payment, event Event, fx effects) (store.Change, error) {
+	body, err := next.body()
+	if err != nil {
+		return store.Change{}, err
+	}
+	entry, err := entryFor(p, next, event)
+	if err != nil {
+		return store.Change{}, err
+	}
+	change := store.Change{
+		Tenant: p.Tenant, ID: p.ID, Version: p.Version,
+		State: string(next.State), Slot: next.Slot, Due: next.Due, Body: body,
+		Reserve: fx.reserve, Close: fx.close, Seen: fx.seen, Entry: entry,
+	}
+	if next.Armed != nil {
+		change.Digest = next.Armed.Digest
+	}
+	if fx.answer {
+		if change.Response, err = json.Marshal(next.Response); err != nil {
+			return store.Change{}, fmt.Errorf("payment %s: write response: %w", p.ID, err)
+		}
+	}
+	return change, nil
+}
+
+// reread returns what the ledger holds after a change of ours did not go through: another process moved the payment,
+// or the database did not say whether we did.
+func (r *Runtime) reread(ctx context.Context, p Payment) (Payment, error) {
+	row, err := r.config.Store.Row(ctx, p.Tenant, p.ID)
+	if err != nil {
+		return p, fmt.Errorf("payment %s: read again: %w", p.ID, err)
+	}
+	return fromRow(row)
+}

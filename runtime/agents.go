@@ -1,0 +1,142 @@
+package runtime
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"regexp"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/store"
+)
+
+// Token is an agent's bearer credential. Only its hash is stored. It prints as [redacted]; Reveal gives
+// the text once, to whoever created it.
+type Token struct{ text string }
+
+const (
+	tokenPrefix = "purser_"
+	tokenBytes  = 32
+	redacted    = "[redacted]"
+)
+
+// Reveal returns the secret itself.
+func (t Token) Reveal() string { return t.text }
+
+func (t Token) String() string { return redacted }
+
+// GoString prints like String.
+func (t Token) GoString() string { return redacted }
+
+// MarshalText prints like String.
+func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue prints like String.
+func (t Token) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+var agentPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+
+// CreateAgent registers an agent and returns its token, which is not stored and cannot be shown again.
+func (r *Runtime) CreateAgent(ctx context.Context, id, wallet string, groups []string) (Token, error) {
+	if !agentPattern.MatchString(id) {
+		return Token{}, &abi.Error{Code: "request_invalid", Where: "agent", Message: fmt.Sprintf("%.70q is not an agent id", id), Fix: "use 1 to 63 of a-z 0-9 . _ -, beginning with a letter or digit"}
+	}
+	if _, ok := r.config.Wallets[wallet]; !ok {
+		return Token{}, &abi.Error{Code: "request_invalid", Where: "wallet", Message: fmt.Sprintf("there is no wallet %.70q", wallet)}
+	}
+	return r.putToken(ctx, store.Agent{Tenant: r.config.Tenant, ID: id, Wallet: wallet, Groups: groups}, "agent.created")
+}
+
+// RotateAgent replaces an agent's token; the old one stops working in the same transaction.
+func (r *Runtime) RotateAgent(ctx context.Context, id string) (Token, error) {
+	agent, err := r.Agent(ctx, id)
+	if err != nil {
+		return Token{}, err
+	}
+	return r.putToken(ctx, agent, "agent.rotated")
+}
+
+// RevokeAgent ends an agent's access. Payments it has under way finish as far as they are armed.
+func (r *Runtime) RevokeAgent(ctx context.Context, id string) error {
+	agent, err := r.Agent(ctx, id)
+	if err != nil {
+		return err
+	}
+	agent.Revoked = true
+	return r.putAgent(ctx, agent, "agent.revoked")
+}
+
+// ListAgents returns all agents in order of id.
+func (r *Runtime) ListAgents(ctx context.Context) ([]store.Agent, error) {
+	return r.config.Agents.ListAgents(ctx, r.config.Tenant)
+}
+
+// Authenticate finds the agent of a token. An unknown and a revoked token are told apart only by their code.
+func (r *Runtime) Authenticate(ctx context.Context, token string) (store.Agent, error) {
+	agent, err := r.config.Agents.AgentByToken(ctx, sha256.Sum256([]byte(token)))
+	if errors.Is(err, store.ErrNotFound) || err == nil && agent.Tenant != r.config.Tenant {
+		return store.Agent{}, &abi.Error{Code: "unauthorized", Message: "the token is not known", Fix: "create one with: purser agent create"}
+	}
+	if err != nil {
+		return store.Agent{}, fmt.Errorf("look up token: %w", err)
+	}
+	if agent.Revoked {
+		return store.Agent{}, errRevoked(agent.ID)
+	}
+	return agent, nil
+}
+
+func (r *Runtime) putToken(ctx context.Context, agent store.Agent, kind string) (Token, error) {
+	secret := make([]byte, tokenBytes)
+	if _, err := io.ReadFull(r.config.Random, secret); err != nil {
+		return Token{}, fmt.Errorf("make token: %w", err)
+	}
+	token := Token{text: tokenPrefix + base64.RawURLEncoding.EncodeToString(secret)}
+	agent.TokenSHA256 = sha256.Sum256([]byte(token.text))
+	agent.Revoked = false
+	return token, r.putAgent(ctx, agent, kind)
+}
+
+func (r *Runtime) putAgent(ctx context.Context, agent store.Agent, kind string) error {
+	entry, err := newEntry(kind, "", map[string]any{"agent": agent.ID, "wallet": agent.Wallet, "groups": agent.Groups})
+	if err != nil {
+		return err
+	}
+	if _, err := r.config.Agents.PutAgent(ctx, agent, entry); err != nil {
+		if errors.Is(err, store.ErrConflict) {
+			return &abi.Error{Code: "conflict", Where: agent.ID, Message: "the agent exists already, or changed meanwhile", Fix: "list the agents, then rotate or choose another id"}
+		}
+		return fmt.Errorf("record agent %s: %w", agent.ID, err)
+	}
+	r.tail.wake()
+	return nil
+}
+
+// Agent returns one agent, revoked or not.
+func (r *Runtime) Agent(ctx context.Context, id string) (store.Agent, error) {
+	agent, err := r.config.Agents.Agent(ctx, r.config.Tenant, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Agent{}, &abi.Error{Code: "not_found", Where: id, Message: "no such agent", Fix: "create it with: purser agent create"}
+	}
+	if err != nil {
+		return store.Agent{}, fmt.Errorf("look up agent %s: %w", id, err)
+	}
+	return agent, nil
+}
+
+// account returns the wallet the payment's agent pays from, if it may sign for the offer's network.
+func (r *Runtime) account(ctx context.Context, p Payment) (Account, error) {
+	agent, err := r.Agent(ctx, p.Agent)
+	if err != nil {
+		return Account{}, err
+	}
+	account, ok := r.config.Wallets[agent.Wallet]
+	if !ok {
+		return Account{}, &abi.Error{Code: "wallet_missing", Where: agent.Wallet, Message: "the agent's wallet is not configured"}
+	}
+	return account, account.Wallet.MaySign(abi.Network(p.Offer.Quote.Network))
+}

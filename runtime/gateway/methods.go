@@ -1,0 +1,296 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime"
+	"github.com/purserhq/purser/runtime/api"
+	"github.com/purserhq/purser/runtime/store"
+	"github.com/purserhq/purser/settle"
+)
+
+// call is one request, however it came in.
+type call struct {
+	ctx    context.Context
+	who    caller
+	params []byte
+	// http is set over HTTP, where path values and query are parameters too.
+	http *http.Request
+}
+
+// method is one operation of the API, the same over HTTP and WebSocket.
+type method func(*Gateway, call) (any, error)
+
+// methods are the names of the WebSocket protocol.
+var methods = map[string]method{
+	"pay":                (*Gateway).pay,
+	"authorize":          (*Gateway).authorize,
+	"payment.get":        (*Gateway).payment,
+	"approvals.list":     (*Gateway).held,
+	"approval.statement": (*Gateway).statement,
+	"approve":            (*Gateway).approve,
+	"agents.list":        (*Gateway).agents,
+	"agent.create":       (*Gateway).createAgent,
+	"agent.rotate":       (*Gateway).rotateAgent,
+	"agent.revoke":       (*Gateway).revokeAgent,
+}
+
+// routes are the same operations over HTTP.
+var routes = map[string]method{
+	"POST /v1/pay":                    (*Gateway).pay,
+	"POST /v1/authorize":              (*Gateway).authorize,
+	"GET /v1/payments/{id}":           (*Gateway).payment,
+	"GET /v1/approvals":               (*Gateway).held,
+	"GET /v1/payments/{id}/statement": (*Gateway).statement,
+	"POST /v1/approvals":              (*Gateway).approve,
+	"GET /v1/agents":                  (*Gateway).agents,
+	"POST /v1/agents":                 (*Gateway).createAgent,
+	"POST /v1/agents/{agent}/rotate":  (*Gateway).rotateAgent,
+	"POST /v1/agents/{agent}/revoke":  (*Gateway).revokeAgent,
+	"GET /v1/events":                  (*Gateway).events,
+}
+
+// QuoteReader reads a 402 answer that an agent holds: the value of its PAYMENT-REQUIRED header.
+type QuoteReader interface {
+	ReadRequired(header string, resource settle.Resource) (settle.Quoted, error)
+}
+
+func (g *Gateway) pay(c call) (any, error) {
+	params, err := g.payParams(c)
+	if err != nil {
+		return nil, err
+	}
+	if params.Required != "" {
+		return nil, invalid("payment_required", "pay reads the terms itself", "leave it out, or call authorize")
+	}
+	return g.submit(c, params, runtime.Ask{})
+}
+
+// authorize signs for a 402 that the agent holds and hands the signed payment out. Nobody but the agent says who the
+// payee is, so policy holds it unless the operator pinned the payee.
+func (g *Gateway) authorize(c call) (any, error) {
+	params, err := g.payParams(c)
+	if err != nil {
+		return nil, err
+	}
+	if g.config.Quotes == nil || params.Required == "" {
+		return nil, invalid("payment_required", "authorize needs the 402's PAYMENT-REQUIRED header", "")
+	}
+	quoted, err := g.config.Quotes.ReadRequired(params.Required, settle.Resource{Method: params.Method, URL: params.URL})
+	if err != nil {
+		return nil, err
+	}
+	return g.submit(c, params, runtime.Ask{Required: &quoted, HandOut: true})
+}
+
+func (g *Gateway) payParams(c call) (api.PayParams, error) {
+	var params api.PayParams
+	if c.who.agent == "" {
+		return params, forbidden("only an agent pays")
+	}
+	if err := c.decode(&params); err != nil {
+		return params, err
+	}
+	if c.http != nil && params.Key == "" {
+		params.Key = c.http.Header.Get("Idempotency-Key")
+	}
+	return params, nil
+}
+
+func (g *Gateway) submit(c call, params api.PayParams, ask runtime.Ask) (any, error) {
+	agent, err := g.config.Runtime.Agent(c.ctx, c.who.agent)
+	if err != nil {
+		return nil, err
+	}
+	ask.Resource = settle.Resource{Method: params.Method, URL: params.URL, Header: params.Header, Body: params.Body}
+	ask.AmountMax, ask.Purpose = params.AmountMax, params.Purpose
+	done, err := g.config.Runtime.Submit(c.ctx, agent, params.Key, ask)
+	if err != nil {
+		return nil, err
+	}
+	view := done.Payment.View()
+	view.DuplicateOf = done.DuplicateOf
+	return view, nil
+}
+
+func (g *Gateway) payment(c call) (any, error) {
+	var params struct {
+		ID string `json:"id"`
+	}
+	if err := c.decode(&params); err != nil {
+		return nil, err
+	}
+	p, err := g.config.Runtime.Payment(c.ctx, c.path("id", params.ID))
+	if err != nil {
+		return nil, err
+	}
+	if !c.who.operator && p.Agent != c.who.agent {
+		return nil, &abi.Error{Code: "not_found", Where: p.ID, Message: "no such payment", Fix: "check the id"}
+	}
+	return p.View(), nil
+}
+
+func (g *Gateway) held(c call) (any, error) {
+	if !c.who.operator {
+		return nil, forbidden("only the operator lists held payments")
+	}
+	held, err := g.config.Runtime.Held(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]api.View, 0, len(held))
+	for _, p := range held {
+		views = append(views, p.View())
+	}
+	return map[string]any{"held": views}, nil
+}
+
+func (g *Gateway) statement(c call) (any, error) {
+	params := struct {
+		ID       string `json:"id"`
+		Approver string `json:"approver"`
+		Approve  bool   `json:"approve"`
+	}{Approve: true}
+	if err := c.decode(&params); err != nil {
+		return nil, err
+	}
+	if !c.who.operator {
+		return nil, forbidden("only the operator reads statements to approve")
+	}
+	if c.http != nil {
+		params.Approver = c.http.URL.Query().Get("approver")
+		params.Approve = c.http.URL.Query().Get("approve") != "false"
+	}
+	return g.config.Runtime.Statement(c.ctx, c.path("id", params.ID), params.Approver, params.Approve)
+}
+
+// approve needs no more than a valid connection: what counts is the approver's signature in the statement.
+func (g *Gateway) approve(c call) (any, error) {
+	var statement abi.ApprovalStatement
+	if err := c.decode(&statement); err != nil {
+		return nil, err
+	}
+	p, err := g.config.Runtime.Approve(c.ctx, statement)
+	if err != nil {
+		return nil, err
+	}
+	return p.View(), nil
+}
+
+func (g *Gateway) agents(c call) (any, error) {
+	if !c.who.operator {
+		return nil, forbidden("only the operator lists agents")
+	}
+	agents, err := g.config.Runtime.ListAgents(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]api.AgentView, 0, len(agents))
+	for _, agent := range agents {
+		views = append(views, agentView(agent))
+	}
+	return map[string]any{"agents": views}, nil
+}
+
+func agentView(agent store.Agent) api.AgentView {
+	return api.AgentView{ID: agent.ID, Wallet: agent.Wallet, Groups: agent.Groups, Revoked: agent.Revoked}
+}
+
+func (g *Gateway) agentParams(c call) (api.AgentParams, error) {
+	var params api.AgentParams
+	if !c.who.operator {
+		return params, forbidden("only the operator manages agents")
+	}
+	err := c.decode(&params)
+	params.Agent = c.path("agent", params.Agent)
+	return params, err
+}
+
+func (g *Gateway) createAgent(c call) (any, error) {
+	params, err := g.agentParams(c)
+	if err != nil {
+		return nil, err
+	}
+	token, err := g.config.Runtime.CreateAgent(c.ctx, params.Agent, params.Wallet, params.Groups)
+	if err != nil {
+		return nil, err
+	}
+	return api.AgentView{ID: params.Agent, Wallet: params.Wallet, Groups: params.Groups, Token: token.Reveal()}, nil
+}
+
+func (g *Gateway) rotateAgent(c call) (any, error) {
+	params, err := g.agentParams(c)
+	if err != nil {
+		return nil, err
+	}
+	token, err := g.config.Runtime.RotateAgent(c.ctx, params.Agent)
+	if err != nil {
+		return nil, err
+	}
+	return api.AgentView{ID: params.Agent, Token: token.Reveal()}, nil
+}
+
+func (g *Gateway) revokeAgent(c call) (any, error) {
+	params, err := g.agentParams(c)
+	if err != nil {
+		return nil, err
+	}
+	return api.AgentView{ID: params.Agent, Revoked: true}, g.config.Runtime.RevokeAgent(c.ctx, params.Agent)
+}
+
+// decode reads the parameters strictly: an unknown member is a mistake that must not be ignored where money moves.
+func (c call) decode(into any) error {
+	if len(bytes.TrimSpace(c.params)) == 0 {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(c.params))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		var coded *abi.Error
+		if errors.As(err, &coded) {
+			return coded
+		}
+		return &abi.Error{Code: "request_invalid", Message: fmt.Sprintf("the parameters cannot be read: %.200s", err), Fix: "see docs/api.md for their form"}
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return invalid("params", "there is something after the parameters", "send one JSON object")
+	}
+	return nil
+}
+
+// path prefers the value in the URL's path.
+func (c call) path(name, given string) string {
+	if c.http != nil {
+		if value := c.http.PathValue(name); value != "" {
+			return value
+		}
+	}
+	return given
+}
+
+// number reads a query parameter.
+func (c call) number(name string) (uint64, error) {
+	text := c.http.URL.Query().Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 53)
+	if err != nil {
+		return 0, invalid(name, "not a number", "")
+	}
+	return n, nil
+}
+
+func invalid(where, message, fix string) error {
+	return &abi.Error{Code: "request_invalid", Where: where, Message: message, Fix: fix}
+}
+
+func forbidden(message string) error { return &abi.Error{Code: "forbidden", Message: message} }

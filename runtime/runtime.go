@@ -1,0 +1,139 @@
+// Package runtime is the embedding API and the spine: it takes an agent's intent through policy, co-signer, chain
+// adapter, signature and settlement, one recorded step at a time. It refuses to know which database, chain or MPC
+// library is underneath, and it never signs or releases anything that its log does not explain.
+package runtime
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/store"
+	"github.com/purserhq/purser/settle"
+	"github.com/purserhq/purser/signer"
+)
+
+// Config is what a Runtime is made of. Fields without a default are required.
+type Config struct {
+	// Tenant names the ledger's owner. Default "default".
+	Tenant string
+	// Store and Agents are the ledger; the runtime does not close them.
+	Store  store.Store
+	Agents store.Agents
+	// Rules is the policy with its plugins and chain adapters, as Reload takes it.
+	Rules Rules
+	// CoSigner is the second party and CoSignerKey its pinned identity. Identity is this side's own.
+	CoSigner    signer.CoSigner
+	CoSignerKey ed25519.PublicKey
+	Identity    signer.Identity
+	// Wallets are the accounts that agents pay from, by wallet id.
+	Wallets map[string]Account
+	// Protocol speaks to resource servers, Chains reads the networks.
+	Protocol settle.Protocol
+	Chains   map[abi.Network]settle.Chain
+	// InFlightMax bounds payments that are being worked on at once. Default 1024; more are refused, not queued.
+	InFlightMax int
+	// Now and Random are the clock and the entropy. Defaults: the system's.
+	Now    func() time.Time
+	Random io.Reader
+	// Log receives what an operator should see. Default: discarded.
+	Log *slog.Logger
+}
+
+// Account is a wallet and the signer that reaches its key.
+type Account struct {
+	Wallet signer.Wallet
+	Signer signer.Signer
+}
+
+const (
+	defaultTenant      = "default"
+	defaultInFlightMax = 1024
+)
+
+// Runtime takes payments through their life. All methods are safe for concurrent use.
+type Runtime struct {
+	config Config
+	rules  atomic.Pointer[Rules]
+	tail   *tail
+
+	// life ends when Close is called; work outlives the caller that asked for it, but not the runtime.
+	life    context.Context
+	end     context.CancelFunc
+	working sync.WaitGroup
+
+	mu       sync.Mutex
+	closed   bool
+	inFlight map[string]*run
+}
+
+// Open starts a runtime and takes over what an earlier process left unfinished. Close it when done.
+func Open(ctx context.Context, config Config) (*Runtime, error) {
+	if config.Tenant == "" {
+		config.Tenant = defaultTenant
+	}
+	if config.InFlightMax == 0 {
+		config.InFlightMax = defaultInFlightMax
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Random == nil {
+		config.Random = rand.Reader
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	for name, missing := range map[string]bool{
+		"Store": config.Store == nil, "Agents": config.Agents == nil, "CoSigner": config.CoSigner == nil,
+		"Protocol": config.Protocol == nil, "Chains": len(config.Chains) == 0, "Wallets": len(config.Wallets) == 0,
+		"CoSignerKey": len(config.CoSignerKey) != ed25519.PublicKeySize,
+	} {
+		if missing {
+			return nil, fmt.Errorf("open runtime: Config.%s is required", name)
+		}
+	}
+	if err := config.Rules.check(); err != nil {
+		return nil, fmt.Errorf("open runtime: %w", err)
+	}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	r := &Runtime{config: config, life: life, end: end, inFlight: make(map[string]*run)}
+	r.rules.Store(&config.Rules)
+	r.tail = newTail(config.Store, config.Tenant)
+	r.working.Add(1)
+	go func() { defer r.working.Done(); r.patrol() }()
+	return r, nil
+}
+
+// Reload makes later steps use other rules, plugins and adapters. A step that is under way finishes with those it
+// began with. On error the old rules stay.
+func (r *Runtime) Reload(rules Rules) error {
+	if err := rules.check(); err != nil {
+		return fmt.Errorf("reload rules: %w", err)
+	}
+	r.rules.Store(&rules)
+	return nil
+}
+
+// Close stops taking payments, cuts running steps off and waits for them. What they leave unfinished stays in the
+// ledger and is taken up by the next Open.
+func (r *Runtime) Close() error {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.end()
+	r.working.Wait()
+	return nil
+}
+
+func errClosed() error {
+	return &abi.Error{Code: "closing", Message: "the runtime is shutting down", Retry: abi.RetrySameKey,
+		Fix: "repeat the call with the same idempotency key in a moment"}
+}

@@ -1,0 +1,57 @@
+package runtime
+
+import (
+	"fmt"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/api"
+)
+
+func reasonView(side, source string, outcome abi.Outcome, r abi.Reason) api.ReasonView {
+	return api.ReasonView{
+		Side: side, Source: source, Outcome: outcome.String(),
+		Code: r.Code, Rule: r.Rule, Observed: r.Observed, Limit: r.Limit, WouldPass: r.WouldPass, Text: r.Text,
+	}
+}
+
+// View projects the payment.
+func (p Payment) View() api.View {
+	view := api.View{
+		ID: p.ID, Agent: p.Agent, Key: p.Key, State: string(p.State), Method: p.Ask.Resource.Method, URL: p.Ask.Resource.URL,
+		Receipt: p.Receipt, Delivery: p.Delivery, Refusal: p.Refusal, Response: p.Response, Pending: p.Failure,
+		Created: p.Created, Updated: p.Updated, Reasons: p.reasons(),
+	}
+	if p.Offer != nil {
+		quote := p.Offer.Quote
+		view.Amount, view.Asset, view.Network, view.Payee = quote.Amount.String(), quote.Asset, quote.Network, quote.Payee
+	}
+	if p.State == Held {
+		view.HoldExpires = &p.Due
+	}
+	if p.Armed != nil {
+		view.Digest = fmt.Sprintf("%x", p.Armed.Digest)
+	}
+	if p.Ask.HandOut {
+		view.Header = p.Header
+	}
+	return view
+}
+
+// reasons lists what stands in the way, or after an allow what was remarked.
+func (p Payment) reasons() []api.ReasonView {
+	var all []api.ReasonView
+	if p.Denial != nil {
+		all = append(all, reasonView("runtime", "runtime", abi.Deny, *p.Denial))
+	}
+	for _, decision := range []*abi.Decision{p.Decision, p.CoDecision} {
+		if decision == nil {
+			continue
+		}
+		for _, verdict := range decision.Verdicts {
+			for _, reason := range verdict.Reasons {
+				all = append(all, reasonView(decision.Side, verdict.Source, verdict.Outcome, reason))
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,117 @@
+package runtime
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/url"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/judge"
+	"github.com/purserhq/purser/settle"
+)
+
+// quoteAndDecide is the work of a received payment: read the terms, freeze one offer, then judge it. The terms are an
+// event of their own, so that a crash between the two does not ask the merchant twice under one decision.
+func (r *Runtime) quoteAndDecide(ctx context.Context, p Payment) (Event, error) {
+	if p.Offer == nil {
+		return r.quote(ctx, p)
+	}
+	return r.decide(ctx, p)
+}
+
+func (r *Runtime) quote(ctx context.Context, p Payment) (Event, error) {
+	quoted := settle.Quoted{}
+	if p.Ask.Required != nil {
+		quoted = *p.Ask.Required
+	} else {
+		var err error
+		if quoted, err = r.config.Protocol.Quote(ctx, p.Ask.Resource); err != nil {
+			if ctx.Err() != nil && r.life.Err() != nil {
+				return nil, err
+			}
+			return failed(abi.CodeOf(err), "quote", publicError(err).Message), nil
+		}
+	}
+	if quoted.Free != nil {
+		return ServedFree{Origin: quoted.Origin, Response: *quoted.Free}, nil
+	}
+	offer, ok := r.choose(quoted.Offers)
+	if !ok {
+		return failed("no_acceptable_offer", "quote",
+			fmt.Sprintf("none of the %d offers is for a network, scheme and asset that this runtime serves", len(quoted.Offers))), nil
+	}
+	offer.Quote.ObservedUnixS = uint64(r.config.Now().Unix()) //nolint:gosec // after 1970
+	if p.Ask.Required == nil {
+		offer.Quote.Evidence = abi.EvidenceFetched
+	}
+	return Quoted{Origin: quoted.Origin, Offer: offer}, nil
+}
+
+// choose takes the first offer that can be paid from here. The merchant's order is its preference.
+func (r *Runtime) choose(offers []settle.Offer) (settle.Offer, bool) {
+	rules := r.rules.Load()
+	for _, offer := range offers {
+		network := abi.Network(offer.Quote.Network)
+		if _, readable := r.config.Chains[network]; !readable {
+			continue
+		}
+		if _, err := rules.adapterFor(network, offer.Quote.Scheme); err != nil {
+			continue
+		}
+		if _, known := rules.Judge.Tokens().ByAsset(abi.Asset(offer.Quote.Asset)); known {
+			return offer, true
+		}
+	}
+	return settle.Offer{}, false
+}
+
+// decide judges the frozen offer on one snapshot of facts. It reserves nothing by itself: the reservations go into the
+// transaction that records the decision.
+func (r *Runtime) decide(ctx context.Context, p Payment) (Event, error) {
+	rules := r.rules.Load()
+	agent, err := r.Agent(ctx, p.Agent)
+	if err != nil {
+		return nil, err
+	}
+	if agent.Revoked {
+		return failed("agent_revoked", "agent", "the agent's access was revoked"), nil
+	}
+	if ceiling := p.Ask.AmountMax; !ceiling.IsZero() && p.Offer.Quote.Amount.Cmp(ceiling) > 0 {
+		return Failed{Reason: abi.Reason{Code: "over_agent_max", Rule: "max", Observed: p.Offer.Quote.Amount.String(), Limit: ceiling.String(),
+			WouldPass: ceiling.String(), Text: "the price is above the agent's own ceiling for this call"}}, nil
+	}
+	ruling, err := rules.Judge.Rule(ctx, r.config.Store, judge.Case{
+		Intent: p.intent(), Quote: p.Offer.Quote, Approvals: p.Approvals,
+		SignedRequest: p.Ask.Signed != nil, Side: judge.Runtime, Now: r.config.Now(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return Decided{Decision: ruling.Decision, Reserve: ruling.Reserve, Validity: ruling.Validity}, nil
+}
+
+// intent is what is to be paid, from the ask and the frozen offer.
+func (p Payment) intent() abi.Intent {
+	body := sha256.Sum256(p.Ask.Resource.Body)
+	quote := p.Offer.Quote
+	return abi.Intent{
+		Payment: p.ID, Tenant: p.Tenant, Agent: p.Agent, Key: p.Key,
+		Method: p.Ask.Resource.Method, URL: p.Ask.Resource.URL, Origin: p.Origin, BodySHA256: body[:],
+		Scheme: quote.Scheme, Network: quote.Network, Asset: quote.Asset, Payee: quote.Payee,
+		Amount: quote.Amount, AmountMax: p.Ask.AmountMax, Purpose: p.Ask.Purpose, Request: p.Ask.Signed,
+	}
+}
+
+func failed(code, rule, text string) Failed {
+	return Failed{Reason: abi.Reason{Code: code, Rule: rule, Text: text}}
+}
+
+// originOf is scheme://host:port of a URL that checkAsk accepted.
+func originOf(raw string) string {
+	target, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return target.Scheme + "://" + target.Host
+}

@@ -1,0 +1,141 @@
+package runtime
+
+import (
+	"context"
+	"time"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/settle"
+)
+
+const (
+	// presentationsMax bounds how often the same bytes go to one server.
+	presentationsMax = 5
+	// fateLooksMax and fatePause bound the wait for a claimed settlement to show on the chain.
+	fateLooksMax = 8
+	fatePause    = 250 * time.Millisecond
+)
+
+// sign runs the signing session over the armed digest and encodes the payment. Repeating it signs the same digest;
+// once the authorization has expired only the chain can say what became of it.
+func (r *Runtime) sign(ctx context.Context, p Payment) (Event, error) {
+	if r.expired(p) {
+		return r.look(ctx, p)
+	}
+	account, err := r.account(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := account.Signer.Sign(ctx, p.Armed)
+	if err != nil {
+		return nil, err
+	}
+	adapter, err := r.rules.Load().adapterFor(abi.Network(p.Offer.Quote.Network), p.Offer.Quote.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := adapter.assemble(ctx, &abi.AssembleRequest{
+		State: p.Prepared.AdapterState, Signatures: []abi.Signed{{ID: p.Prepared.SigningID, Signature: signature.Bytes()}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	header, err := r.config.Protocol.Payment(p.ID, *p.Offer, payload)
+	if err != nil {
+		return nil, err
+	}
+	return SignedNow{Header: header}, nil
+}
+
+// present sends the stored bytes to the server and asks the chain what happened. Whatever the server says, the
+// authorization is out from here on.
+func (r *Runtime) present(ctx context.Context, p Payment) (Event, error) {
+	if p.Ask.HandOut {
+		return HandedOut{}, nil
+	}
+	if r.expired(p) {
+		return r.look(ctx, p)
+	}
+	presented, err := r.config.Protocol.Present(ctx, p.Ask.Resource, p.Header)
+	if err != nil {
+		if r.life.Err() != nil {
+			return nil, err
+		}
+		presented = settle.Presented{Refusal: abi.CodeOf(err)}
+	}
+	return PresentedNow{Presented: presented, Fate: r.fate(ctx, p, presented.Claimed)}, nil
+}
+
+// fate asks the chain, a few times when the server claims that it shows there. No answer is "live": the money stays
+// reserved, and reconciliation asks again.
+func (r *Runtime) fate(ctx context.Context, p Payment, claimed bool) settle.Fate {
+	looks := 1
+	if claimed {
+		looks = fateLooksMax
+	}
+	for range looks {
+		fate, err := r.chain(p).Fate(ctx, p.Prepared.Authorization)
+		if err == nil && fate.Life != abi.LifeLive {
+			return fate
+		}
+		if err != nil {
+			r.config.Log.WarnContext(ctx, "chain does not answer", "payment", p.ID, "error", err.Error())
+		}
+		select {
+		case <-ctx.Done():
+			return settle.Fate{}
+		case <-time.After(fatePause):
+		}
+	}
+	return settle.Fate{}
+}
+
+// look is reconciliation where a failing chain is an error to retry.
+func (r *Runtime) look(ctx context.Context, p Payment) (Event, error) {
+	fate, err := r.chain(p).Fate(ctx, p.Prepared.Authorization)
+	if err != nil {
+		return nil, err
+	}
+	return Reconciled{Fate: fate}, nil
+}
+
+// reconcile is the work of an unknown payment. While the authorization lives, the same bytes are offered again: the
+// first presentation may never have arrived.
+func (r *Runtime) reconcile(ctx context.Context, p Payment) (Event, error) {
+	event, err := r.look(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	found, _ := event.(Reconciled)
+	if found.Fate.Life != abi.LifeLive || p.Ask.HandOut || p.Response != nil || r.expired(p) || p.Presentations >= presentationsMax {
+		return event, nil
+	}
+	return r.present(ctx, p)
+}
+
+// deliver is the work of a settled payment: record that the agent has its answer, or ask the server for it once more
+// with the same bytes. A server that keeps claims answers a known payment from its record.
+func (r *Runtime) deliver(ctx context.Context, p Payment) (Event, error) {
+	if p.Response != nil || p.Ask.HandOut {
+		return DeliveredNow{}, nil
+	}
+	presented, err := r.config.Protocol.Present(ctx, p.Ask.Resource, p.Header)
+	if err != nil {
+		if r.life.Err() != nil {
+			return nil, err
+		}
+		return Undelivered{Presented: settle.Presented{Refusal: abi.CodeOf(err)}}, nil
+	}
+	if !delivers(presented) {
+		return Undelivered{Presented: presented}, nil
+	}
+	return DeliveredNow{Response: &presented.Response}, nil
+}
+
+func (r *Runtime) expired(p Payment) bool {
+	return uint64(r.config.Now().Unix()) >= p.Prepared.Authorization.ValidBefore //nolint:gosec // after 1970
+}
+
+func (r *Runtime) chain(p Payment) settle.Chain {
+	return r.config.Chains[p.Prepared.Authorization.Asset.Network()]
+}
