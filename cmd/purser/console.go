@@ -1,0 +1,162 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/term"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/policy"
+)
+
+// console writes results to standard output and everything else to standard error, so that a pipe never sees
+// decoration. It is safe for concurrent use.
+type console struct {
+	json     bool
+	mu       sync.Mutex
+	out, err io.Writer
+	// color and progress are on only for a person at a terminal.
+	color, progress bool
+}
+
+func newConsole(out, errOut *os.File) *console {
+	tty := term.IsTerminal(int(out.Fd()))
+	_, noColor := os.LookupEnv("NO_COLOR")
+	return &console{out: out, err: errOut, color: tty && !noColor && os.Getenv("TERM") != "dumb", progress: term.IsTerminal(int(errOut.Fd()))}
+}
+
+// result prints the one thing a command is for: JSON, or text for a person.
+func (c *console) result(value any, text string) error {
+	if c.json {
+		return c.line(value)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := io.WriteString(c.out, text)
+	return err
+}
+
+// line prints one JSON object.
+func (c *console) line(value any) error {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode output: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err = c.out.Write(append(encoded, '\n'))
+	return err
+}
+
+// say prints a line for a person; nothing with --json.
+func (c *console) say(format string, args ...any) {
+	if c.json {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, _ = fmt.Fprintf(c.out, format+"\n", args...) // a closed pipe ends the process by itself
+}
+
+// note prints a line beside the result, on standard error.
+func (c *console) note(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, _ = fmt.Fprintf(c.err, format+"\n", args...)
+}
+
+// step announces long work: a line that is overwritten on a terminal, nothing anywhere else.
+func (c *console) step(format string, args ...any) {
+	if !c.progress || c.json {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, _ = fmt.Fprintf(c.err, "\r\033[K… "+format, args...)
+}
+
+// done clears what step left.
+func (c *console) done() {
+	if !c.progress || c.json {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, _ = io.WriteString(c.err, "\r\033[K")
+}
+
+// Colors of the transcript; each word they are used on says the same without them.
+const (
+	green  = "32"
+	yellow = "33"
+	red    = "31"
+	bold   = "1"
+)
+
+func (c *console) paint(code, text string) string {
+	if !c.color {
+		return text
+	}
+	return "\033[" + code + "m" + text + "\033[0m"
+}
+
+// exit prints an error in the one shape and returns the exit code.
+func (c *console) exit(err error) int {
+	code := exitCode(err)
+	var quiet exitError
+	if err == nil || errors.As(err, &quiet) {
+		return code
+	}
+	c.done()
+	var problems policy.Problems
+	if errors.As(err, &problems) {
+		for _, problem := range problems {
+			c.printError(problem)
+		}
+		return code
+	}
+	var coded *abi.Error
+	if !errors.As(err, &coded) {
+		kind := "failed"
+		if code == exitUsage {
+			kind = "usage"
+		}
+		coded = &abi.Error{Code: kind, Message: err.Error(), Fix: "see: purser --help"}
+	} else {
+		shown := *coded
+		if wrapped := err.Error(); wrapped != coded.Error() && shown.Cause == nil {
+			shown.Cause = errors.New(strings.TrimSuffix(strings.TrimSuffix(wrapped, coded.Error()), ": "))
+		}
+		coded = &shown
+	}
+	c.printError(coded)
+	return code
+}
+
+func (c *console) printError(e *abi.Error) {
+	if c.json {
+		encoded, err := json.Marshal(map[string]any{"error": e})
+		if err == nil {
+			c.note("%s", encoded)
+		}
+		return
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", c.paint(red, "error["+e.Code+"]:"), e.Message)
+	if e.Where != "" {
+		fmt.Fprintf(&b, "\n  --> %s", e.Where)
+	}
+	if e.Cause != nil && e.Cause.Error() != "" {
+		fmt.Fprintf(&b, "\n  because: %s", e.Cause)
+	}
+	if e.Fix != "" {
+		fmt.Fprintf(&b, "\n  help: %s", e.Fix)
+	}
+	c.note("%s", b.String())
+}

@@ -1,0 +1,103 @@
+// Command purser is the one binary: the runtime, the co-signer, their tools and the demo. It wires the parts together
+// and holds no logic of payments itself.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // budgets and active hours name IANA zones; a bare machine has no zone files
+
+	"github.com/spf13/cobra"
+
+	"github.com/purserhq/purser/abi"
+)
+
+// Exit codes, as docs/cli.md lists them.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitDenied      = 3
+	exitHeld        = 4
+	exitUnknown     = 5
+	exitUnreachable = 6
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run is main with its exit code, so that tests can call it in a process of their own.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	out := newConsole(os.Stdout, os.Stderr)
+	root := rootCommand(out)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	return out.exit(err)
+}
+
+func rootCommand(out *console) *cobra.Command {
+	root := &cobra.Command{
+		Use: "purser", Short: "The payment runtime for AI agents",
+		Long: "purser stands between an AI agent and its money: sandboxed policy decides, two independent key holders sign,\n" +
+			"x402 settles, and everything is recorded and streamed.",
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.PersistentFlags().BoolVar(&out.json, "json", false, "print JSON, one object a line")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(
+		demoCommand(out), devCommand(out), serveCommand(out),
+		payCommand(out), streamCommand(out), walletCommand(out), agentCommand(out), approvalsCommand(out),
+		policyCommand(out), auditCommand(out), devchainCommand(out), facilitatorCommand(out), merchantCommand(out),
+	)
+	return root
+}
+
+// usageError is a mistake in the command line itself.
+type usageError struct{ cause error }
+
+func (e usageError) Error() string { return e.cause.Error() }
+func (e usageError) Unwrap() error { return e.cause }
+
+// exitError carries a result that is not a failure of the command: a denial, a hold, an unknown outcome.
+type exitError struct{ code int }
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// codes maps error codes to exit codes; everything else is a plain failure.
+var codes = map[string]int{
+	"unreachable": exitUnreachable, "pending": exitUnknown, "commit_unknown": exitUnknown, "request_invalid": exitUsage,
+}
+
+func exitCode(err error) int {
+	var result exitError
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &result):
+		return result.code
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		return exitFailed
+	}
+	if code, ok := codes[abi.CodeOf(err)]; ok {
+		return code
+	}
+	return exitFailed
+}
+
+// exactly wants n arguments.
+func exactly(n int, names string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError{fmt.Errorf("want %d argument(s): %s", n, names)}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,430 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/egress"
+	"github.com/purserhq/purser/internal/sandbox"
+	"github.com/purserhq/purser/plugins/bundle"
+	"github.com/purserhq/purser/runtime"
+	"github.com/purserhq/purser/runtime/gateway"
+	"github.com/purserhq/purser/runtime/judge"
+	"github.com/purserhq/purser/runtime/policy"
+	"github.com/purserhq/purser/runtime/policy/rules"
+	"github.com/purserhq/purser/runtime/store"
+	"github.com/purserhq/purser/runtime/store/postgres"
+	"github.com/purserhq/purser/runtime/store/sqlite"
+	"github.com/purserhq/purser/settle"
+	"github.com/purserhq/purser/settle/evm"
+	"github.com/purserhq/purser/settle/x402"
+	"github.com/purserhq/purser/signer"
+	"github.com/purserhq/purser/signer/cosigner"
+)
+
+const (
+	defaultTenant  = "default"
+	runtimeLedger  = "runtime.db"
+	cosignerLedger = "cosigner.db"
+	defaultAdapter = "chain-evm"
+)
+
+// adapterMethods are the RPC reads that chain adapters may ask for.
+var adapterMethods = []string{"eth_call", "eth_getCode", "eth_getTransactionReceipt", "eth_getBlockByNumber", "eth_blockNumber"}
+
+// stackConfig is everything a runtime with an in-process co-signer is made of.
+type stackConfig struct {
+	// data is the folder of ledgers, identities and tokens.
+	data string
+	// postgres, when set, keeps both ledgers in schemas of one database instead.
+	postgres string
+	// policy and cosignerPolicy are files; the co-signer's default is the runtime's.
+	policy, cosignerPolicy string
+	// adapter is a chain adapter's file; empty means the bundled one.
+	adapter string
+	// chains maps networks to JSON-RPC addresses.
+	chains map[abi.Network]string
+	// keys are the wallets with an engine for each side.
+	keys []walletKey
+	// cache keeps compiled plugins; empty: the user's cache folder.
+	cache string
+	// private are further host:port addresses that agents may reach although they are not public.
+	private []string
+	log     *slog.Logger
+	// ledgers, for tests, wraps the runtime's and the co-signer's ledger.
+	ledgers func(role string, s store.Store) store.Store
+	// protocol, for tests, wraps the payment protocol.
+	protocol func(settle.Protocol) settle.Protocol
+}
+
+// walletKey is a wallet and both parties' engines over it.
+type walletKey struct {
+	wallet            signer.Wallet
+	runtime, cosigner signer.Engine
+}
+
+// stack is a running runtime with its co-signer.
+type stack struct {
+	config   stackConfig
+	runtime  *runtime.Runtime
+	cosigner *cosigner.CoSigner
+	gateway  *gateway.Gateway
+	operator string
+
+	sandbox  *sandbox.Host
+	protocol *x402.Protocol
+	allowed  *allowList
+	closers  []func() error
+}
+
+// openStack wires everything and starts it. Close it when done.
+func openStack(ctx context.Context, config stackConfig) (_ *stack, err error) {
+	s := &stack{config: config, allowed: &allowList{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if config.log == nil {
+		s.config.log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(config.data, 0o700); err != nil {
+		return nil, err
+	}
+	if err := s.openSandbox(); err != nil {
+		return nil, err
+	}
+	rulesNow, second, err := s.loadRules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chains, liveness, err := s.openChains(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs, err := s.identities()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openCosigner(ctx, second, ours, theirs, liveness); err != nil {
+		return nil, err
+	}
+	if err := s.openRuntime(ctx, rulesNow, ours, theirs, chains); err != nil {
+		return nil, err
+	}
+	return s, s.openGateway()
+}
+
+func (s *stack) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+// Close stops in the reverse order of opening.
+func (s *stack) Close() error {
+	var all error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		all = errors.Join(all, s.closers[i]())
+	}
+	s.closers = nil
+	return all
+}
+
+func (s *stack) openSandbox() error {
+	cache := s.config.cache
+	if cache == "" {
+		folder, err := os.UserCacheDir()
+		if err != nil {
+			folder = s.config.data
+		}
+		cache = filepath.Join(folder, "purser", "wasm")
+		if err := os.MkdirAll(filepath.Dir(cache), 0o700); err != nil {
+			return err
+		}
+	}
+	host, err := sandbox.Open(sandbox.Config{CacheDir: cache, QueueWait: 10 * time.Second})
+	if err != nil {
+		return err
+	}
+	s.sandbox = host
+	s.onClose(host.Close)
+	return nil
+}
+
+// loadRules compiles both sides' policies and loads their plugins and the adapter.
+func (s *stack) loadRules(ctx context.Context) (runtime.Rules, *judge.Judge, error) {
+	first, err := s.loadJudge(ctx, s.config.policy, policy.Options{})
+	if err != nil {
+		return runtime.Rules{}, nil, err
+	}
+	path := s.config.cosignerPolicy
+	if path == "" {
+		path = s.config.policy
+	}
+	second, err := s.loadJudge(ctx, path, policy.Options{Cosigner: true})
+	if err != nil {
+		return runtime.Rules{}, nil, fmt.Errorf("co-signer: %w", err)
+	}
+	adapter, err := s.loadAdapter(ctx)
+	if err != nil {
+		return runtime.Rules{}, nil, fmt.Errorf("chain adapter: %w", err)
+	}
+	return runtime.Rules{Judge: first, Adapters: []*runtime.Adapter{adapter}}, second, nil
+}
+
+func (s *stack) loadJudge(ctx context.Context, path string, options policy.Options) (*judge.Judge, error) {
+	compiled, err := policy.Load(path, options)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := compiled.Spec()
+	if err != nil {
+		return nil, err
+	}
+	for _, merchant := range spec.Merchants {
+		s.allowed.addOrigin(merchant.Origin)
+	}
+	return judge.Open(ctx, s.sandbox, compiled.Bundle, compiled.Tokens(), func(plugin rules.Plugin) ([]byte, error) {
+		name := plugin.Path
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(path), name)
+		}
+		return os.ReadFile(name)
+	})
+}
+
+func (s *stack) loadAdapter(ctx context.Context) (*runtime.Adapter, error) {
+	module, err := bundledOrFile(s.config.adapter)
+	if err != nil {
+		return nil, err
+	}
+	guest, err := judge.Configure(ctx, s.sandbox, module, sandbox.Chain, sandbox.Grants{RPCMethods: adapterMethods}, []byte("{}"))
+	if err != nil {
+		return nil, err
+	}
+	return runtime.NewAdapter(ctx, guest, adapterMethods)
+}
+
+func bundledOrFile(path string) ([]byte, error) {
+	if path == "" {
+		return bundle.Module(defaultAdapter)
+	}
+	return os.ReadFile(path)
+}
+
+// reload reads the policies, plugins and adapter again and swaps them in. On error the old ones keep serving.
+func (s *stack) reload(ctx context.Context) error {
+	next, second, err := s.loadRules(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.runtime.Reload(next); err != nil {
+		return err
+	}
+	s.cosigner.Reload(second)
+	return nil
+}
+
+func (s *stack) openChains(ctx context.Context) (map[abi.Network]settle.Chain, map[abi.Network]cosigner.Liveness, error) {
+	chains, liveness := map[abi.Network]settle.Chain{}, map[abi.Network]cosigner.Liveness{}
+	for network, address := range s.config.chains {
+		// Each side has its own port: one must not see the chain through the other's eyes.
+		for _, add := range []func(*evm.Chain){
+			func(c *evm.Chain) { chains[network] = c },
+			func(c *evm.Chain) { liveness[network] = chainLiveness{c} },
+		} {
+			rpc, err := evm.Open(ctx, evm.Config{URL: address, Network: network})
+			if err != nil {
+				return nil, nil, err
+			}
+			s.onClose(func() error { rpc.Close(); return nil })
+			add(evm.NewChain(rpc, adapterMethods))
+		}
+	}
+	return chains, liveness, nil
+}
+
+// openLedger opens one role's ledger with its registry of agents.
+func (s *stack) openLedger(ctx context.Context, role, file string) (store.Store, store.Agents, error) {
+	var ledger interface {
+		store.Store
+		store.Agents
+	}
+	var err error
+	if s.config.postgres != "" {
+		ledger, err = postgres.Open(ctx, postgres.Config{DSN: s.config.postgres, Schema: "purser_" + role})
+	} else {
+		ledger, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(s.config.data, file)})
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the %s's ledger: %w", role, err)
+	}
+	s.onClose(ledger.Close)
+	if s.config.ledgers != nil {
+		return s.config.ledgers(role, ledger), ledger, nil
+	}
+	return ledger, ledger, nil
+}
+
+func (s *stack) openCosigner(ctx context.Context, j *judge.Judge, ours, theirs signer.Identity, liveness map[abi.Network]cosigner.Liveness) error {
+	ledger, _, err := s.openLedger(ctx, "cosigner", cosignerLedger)
+	if err != nil {
+		return err
+	}
+	keys := map[string]cosigner.Key{}
+	for _, key := range s.config.keys {
+		keys[key.wallet.ID] = cosigner.Key{Wallet: key.wallet, Engine: key.cosigner}
+	}
+	s.cosigner, err = cosigner.Open(ctx, cosigner.Config{
+		Tenant: defaultTenant, Store: ledger, Judge: j, Identity: theirs, RuntimeKey: ours.Public(), Keys: keys, Chains: liveness,
+		Log: s.config.log.With("side", "cosigner"),
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.cosigner.Close)
+	return nil
+}
+
+func (s *stack) openRuntime(ctx context.Context, first runtime.Rules, ours, theirs signer.Identity, chains map[abi.Network]settle.Chain) error {
+	ledger, agents, err := s.openLedger(ctx, "runtime", runtimeLedger)
+	if err != nil {
+		return err
+	}
+	wallets := map[string]runtime.Account{}
+	for _, key := range s.config.keys {
+		pair, err := signer.NewPair(signer.PairConfig{
+			Wallet: key.wallet, Engine: key.runtime, CoSigner: s.cosigner, Identity: ours, CoSignerKey: theirs.Public(), Random: rand.Reader,
+		})
+		if err != nil {
+			return err
+		}
+		wallets[key.wallet.ID] = runtime.Account{Wallet: key.wallet, Signer: pair}
+	}
+	for _, address := range s.config.private {
+		s.allowed.add(address)
+	}
+	s.protocol = x402.NewProtocol(&http.Client{Transport: egress.Transport(s.allowed.permits)})
+	var protocol settle.Protocol = s.protocol
+	if s.config.protocol != nil {
+		protocol = s.config.protocol(protocol)
+	}
+	s.runtime, err = runtime.Open(ctx, runtime.Config{
+		Tenant: defaultTenant, Store: ledger, Agents: agents, Rules: first, CoSigner: s.cosigner, CoSignerKey: theirs.Public(), Identity: ours,
+		Wallets: wallets, Protocol: protocol, Chains: chains, Log: s.config.log.With("side", "runtime"),
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.runtime.Close)
+	return nil
+}
+
+func (s *stack) openGateway() error {
+	token, err := s.operatorToken()
+	if err != nil {
+		return err
+	}
+	s.operator = token
+	s.gateway, err = gateway.New(gateway.Config{Runtime: s.runtime, Operator: sha256.Sum256([]byte(token)), Quotes: s.protocol, Log: s.config.log})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.gateway.Close)
+	return nil
+}
+
+// operatorToken reads the operator's token from the data folder, or makes one.
+func (s *stack) operatorToken() (string, error) {
+	text, err := os.ReadFile(tokenPath(s.config.data, operatorName))
+	if err == nil {
+		return strings.TrimSpace(string(text)), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	token := "purser_operator_" + rand.Text()
+	_, err = saveToken(s.config.data, operatorName, token)
+	return token, err
+}
+
+// identities reads both sides' Ed25519 keys from the data folder, or makes them. Two processes that start at once end
+// with one pair: the file that is there first wins.
+func (s *stack) identities() (ours, theirs signer.Identity, err error) {
+	folder := filepath.Join(s.config.data, "identity")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return ours, theirs, err
+	}
+	if ours, err = identity(filepath.Join(folder, "runtime.key")); err != nil {
+		return ours, theirs, err
+	}
+	theirs, err = identity(filepath.Join(folder, "cosigner.key"))
+	return ours, theirs, err
+}
+
+func identity(path string) (signer.Identity, error) {
+	made, err := signer.NewIdentity(rand.Reader)
+	if err != nil {
+		return made, err
+	}
+	if err := writeOnce(path, []byte(hex.EncodeToString(made.Seed())+"\n")); err != nil {
+		return made, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return made, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return made, &abi.Error{Code: "file_exposed", Where: path, Message: "others may read this secret", Fix: "chmod 600 it, and replace the key if somebody may have read it"}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return made, err
+	}
+	seed, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		return made, &abi.Error{Code: "key_invalid", Where: path, Message: "the file holds no identity"}
+	}
+	return signer.IdentityFromSeed(seed)
+}
+
+// writeOnce creates a file whole or leaves the one that is there: a reader never sees half of it.
+func writeOnce(path string, content []byte) error {
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(temporary.Name()) }() // gone already when it was linked
+	if _, err := temporary.Write(content); err != nil {
+		return errors.Join(err, temporary.Close())
+	}
+	if err := errors.Join(temporary.Sync(), temporary.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// originHost is the host:port of an origin, with the scheme's port when it names none.
+func originHost(origin string) (string, bool) {
+	target, err := url.Parse(origin)
+	if err != nil || target.Hostname() == "" {
+		return "", false
+	}
+	port := target.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
+	}
+	return target.Hostname() + ":" + port, true
+}
