@@ -1,0 +1,70 @@
+# Everything a developer runs; .ci/run calls the same targets. Needs Go 1.26; tests that need more say so when they skip.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO        ?= go
+BUILD     := -trimpath -buildvcs=false
+FUZZTIME  ?= 10s
+TESTFLAGS ?= -timeout 20m -shuffle on
+# Guests under testdata are modules too, but inputs of tests, not holders of any.
+MODULES   := $(shell find . -name go.mod -not -path '*/node_modules/*' -not -path '*/testdata/*' -exec dirname {} \; | LC_ALL=C sort)
+# Where goroutines meet: the spine, both signers, settlement, the sandbox, the stores.
+RACE      ?= ./runtime/... ./signer/... ./settle/x402/... ./settle/facilitator/... ./settle/journal/... ./internal/sandbox/... ./internal/sqldb/...
+LINT      := bin/golangci-lint
+
+.PHONY: help build demo test check race lint fmt fuzz bench plugins generate cover interop vuln $(LINT)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: plugins ## build bin/purser with the bundled plugins
+	$(GO) build $(BUILD) -o bin/purser ./cmd/purser
+
+demo: build ## run the story: allowed, held, denied by plugin, denied by budget, verified
+	bin/purser demo
+
+test: plugins ## run every test of every module; skips are listed at the end
+	@{ failed=0; for module in $(MODULES); do (cd $$module && $(GO) test -json $(TESTFLAGS) ./...) || failed=1; done; exit $$failed; } \
+		| $(GO) run -C tools ./testreport
+
+check: fmt lint generate test ## what a commit must pass: stage it, then nothing here may change a file
+	git diff --exit-code
+
+lint: $(LINT) ## vet and golangci-lint every module
+	@failed=0; for module in $(MODULES); do echo "lint $$module"; \
+		(cd $$module && $(GO) vet ./... && $(CURDIR)/$(LINT) run --config $(CURDIR)/.golangci.yml ./...) || failed=1; done; exit $$failed
+
+fmt: ## format every Go file with gofumpt
+	@$(GO) build -C tools $(BUILD) -o ../bin/gofumpt mvdan.cc/gofumpt
+	@bin/gofumpt -w .
+
+# The first build takes several CPU-minutes; the go tool knows when it is up to date.
+$(LINT):
+	@$(GO) build -C tools $(BUILD) -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+race: plugins ## run the tests of concurrent packages under the race detector (needs a C compiler)
+	@CGO_ENABLED=1 $(GO) test -race -json $(TESTFLAGS) $(RACE) | $(GO) run -C tools ./testreport
+
+fuzz: plugins ## fuzz each target for FUZZTIME (10s)
+	@GO='$(GO)' MODULES='$(MODULES)' FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+bench: plugins ## run every benchmark; JSON=1 prints one JSON object a line
+	@for module in $(MODULES); do (cd $$module && $(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...); done \
+		$(if $(filter 1,$(JSON)),| $(GO) run -C tools ./benchrows)
+
+plugins: ## compile the bundled plugins to WebAssembly
+	@plugins/build.sh
+
+generate: ## write codecs, golden vectors and tables again
+	$(GO) generate ./abi/...
+
+cover: plugins ## measure how much of the root module its tests reach
+	$(GO) test -timeout 30m -coverpkg=./... -coverprofile=coverage.out ./...
+	@$(GO) tool cover -func=coverage.out | tail -n 1
+
+interop: build ## pay and be paid by the official x402 packages (needs node 20 and npm)
+	@cd tools/interop && npm ci --no-audit --no-fund --silent && node run.mjs
+
+vuln: ## ask the Go vulnerability database about what is linked (needs the Internet)
+	@$(GO) build -C tools $(BUILD) -o ../bin/govulncheck golang.org/x/vuln/cmd/govulncheck && bin/govulncheck ./...
