@@ -49,9 +49,8 @@ race: plugins ## run the tests of concurrent packages under the race detector (n
 fuzz: plugins ## fuzz each target for FUZZTIME (10s)
 	@GO='$(GO)' MODULES='$(MODULES)' FUZZTIME=$(FUZZTIME) .ci/fuzz
 
-bench: plugins ## run every benchmark; JSON=1 prints one JSON object a line
-	@for module in $(MODULES); do (cd $$module && $(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...); done \
-		$(if $(filter 1,$(JSON)),| $(GO) run -C tools ./benchrows)
+bench: plugins ## print the benchmarks beside what they are compared with; JSON=1 prints rows
+	@JSON=$(JSON) $(GO) run ./internal/bench
 
 plugins: ## compile the bundled plugins to WebAssembly
 	@plugins/build.sh
@@ -64,7 +63,7 @@ cover: plugins ## measure how much of the root module its tests reach
 	@$(GO) tool cover -func=coverage.out | tail -n 1
 
 interop: build ## pay and be paid by the official x402 packages (needs node 20 and npm)
-	@cd tools/interop && npm ci --no-audit --no-fund --silent && node run.mjs
+	@cd tools/interop && npm ci --no-audit --no-fund --silent && npm test --silent
 
 vuln: ## ask the Go vulnerability database about what is linked (needs the Internet)
 	@$(GO) build -C tools $(BUILD) -o ../bin/govulncheck golang.org/x/vuln/cmd/govulncheck && bin/govulncheck ./...

@@ -6,7 +6,6 @@ import "encoding/json"
 type Message interface {
 	Marshal() ([]byte, error)
 	Unmarshal(b []byte) error
-	MinorNeeded() uint64
 	json.Marshaler
 	json.Unmarshaler
 }

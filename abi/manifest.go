@@ -7,6 +7,14 @@ import (
 	"strings"
 )
 
+// Codes of ParseManifest's errors.
+const (
+	// CodeManifestInvalid: the manifest breaks a rule of v1.md section 10.
+	CodeManifestInvalid = "manifest_invalid"
+	// CodeABIUnsupported: the plugin is built for an ABI version that this host does not speak.
+	CodeABIUnsupported = "abi_unsupported"
+)
+
 // Limits of a manifest's lists and texts.
 const (
 	manifestTextBytesMax  = 500
@@ -27,8 +35,8 @@ type Manifest struct {
 	ABIMajor, ABIMinor uint64
 	// Description, License (an SPDX expression) and Source (a URL) are for people.
 	Description, License, Source string
-	// ConfigSchema is the JSON Schema of the configuration, canonical JSON; nil
-	// means the plugin takes only an empty object.
+	// ConfigSchema is the JSON Schema of the configuration, a canonical JSON
+	// object; nil means the plugin takes only an empty object.
 	ConfigSchema []byte
 	// Facts are the ones a policy asks for.
 	Facts []FactWanted
@@ -76,9 +84,9 @@ var (
 )
 
 // ParseManifest reads and checks a manifest. It refuses unknown and repeated
-// members, other major versions, newer minors, limits above the defaults, and
-// vectors that are not views of their call's messages. Errors have code
-// manifest_invalid.
+// members, limits above the defaults, and vectors that are not views of their
+// call's messages: CodeManifestInvalid. Another major version or a newer minor is
+// CodeABIUnsupported, because the cure is another release and not another manifest.
 func ParseManifest(document []byte) (*Manifest, error) {
 	m := &Manifest{}
 	if len(document) > ManifestBytesMax {
@@ -96,11 +104,22 @@ func ParseManifest(document []byte) (*Manifest, error) {
 }
 
 func badManifest(where, problem string, cause error) error {
-	return &Error{Code: "manifest_invalid", Message: problem, Where: where, Cause: cause,
+	return &Error{Code: CodeManifestInvalid, Message: problem, Where: where, Cause: cause,
 		Fix: "write the manifest as abi/v1.md describes it"}
 }
 
+func (m *Manifest) checkABI() error {
+	if m.ABIMajor == Major && m.ABIMinor <= Minor {
+		return nil
+	}
+	return &Error{Code: CodeABIUnsupported, Where: "abi", Fix: "use a matching purser release",
+		Message: fmt.Sprintf("the plugin is built for ABI %d.%d, this host speaks up to %d.%d", m.ABIMajor, m.ABIMinor, Major, Minor)}
+}
+
 func (m *Manifest) check() error {
+	if err := m.checkABI(); err != nil {
+		return err
+	}
 	limits := m.Kind.DefaultLimits()
 	for _, rule := range []struct {
 		broken  bool
@@ -110,12 +129,11 @@ func (m *Manifest) check() error {
 		{!pluginNameForm.MatchString(m.Name) || len(m.Name) > 64, "name", "want lower-case words joined by dashes, at most 64 bytes"},
 		{!pluginVersionForm.MatchString(m.Version), "version", `want a semantic version such as "1.2.0"`},
 		{m.Kind != KindPolicy && m.Kind != KindChain, "kind", "want policy or chain"},
-		{m.ABIMajor != Major, "abi.major", fmt.Sprintf("this host speaks major version %d", Major)},
-		{m.ABIMinor > Minor, "abi.minor", fmt.Sprintf("this host speaks minor versions up to %d", Minor)},
 		{m.Description == "", "description", "say in one sentence what the plugin is for"},
 		{m.License == "", "license", "name the licence, as an SPDX expression"},
 		{len(m.Description) > manifestTextBytesMax || len(m.License) > manifestTextBytesMax ||
 			len(m.Source) > manifestTextBytesMax, "description", fmt.Sprintf("texts have at most %d bytes", manifestTextBytesMax)},
+		{len(m.ConfigSchema) > 0 && m.ConfigSchema[0] != '{', "config_schema", "want an object"},
 		{m.Kind == KindChain && len(m.Facts) > 0, "facts", "facts are for policies"},
 		{m.Kind == KindChain && m.CosignerEnforced, "cosigner_enforced", "only a policy can be enforced by the co-signer"},
 		{m.Kind == KindPolicy && len(m.RPCMethods) > 0, "needs.rpc", "a policy reads no network"},

@@ -62,17 +62,25 @@ func (m *Manifest) readNeeds(r *viewReader) {
 	})
 }
 
+// readFactWanted wants the provenance spelled out: its zero value is the weakest,
+// which nobody should accept by leaving a member out.
 func readFactWanted(r *viewReader) (f FactWanted) {
+	judged := false
 	r.object("Manifest.facts", func(member string) {
 		switch member {
 		case "name":
 			f.Name = r.text("Manifest.facts.name")
 		case "provenance":
+			judged = true
 			f.Provenance = Provenance(r.enum("Manifest.facts.provenance", provenanceNames[:]))
 		default:
 			r.unknown("Manifest.facts", member)
 		}
 	})
+	if !judged {
+		r.json.fail("a fact has no provenance")
+		r.check("Manifest.facts.provenance")
+	}
 	return f
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime/api"
 )
 
@@ -14,6 +15,15 @@ func agentCommand(out *console) *cobra.Command {
 	return command
 }
 
+// notReserved refuses the name under which the data folder keeps the operator's own token: an agent's token in that
+// file would be the operator's after the next start.
+func notReserved(agent string) error {
+	if agent == operatorName {
+		return &abi.Error{Code: "request_invalid", Where: "agent", Message: fmt.Sprintf("%q is the operator's own name", agent), Fix: "choose another name"}
+	}
+	return nil
+}
+
 func agentCreate(out *console) *cobra.Command {
 	var where remote
 	var wallet string
@@ -21,6 +31,9 @@ func agentCreate(out *console) *cobra.Command {
 	command := &cobra.Command{
 		Use: "create NAME", Short: "Register an agent and keep its token in the data folder", Args: exactly(1, "NAME"),
 		RunE: func(command *cobra.Command, args []string) error {
+			if err := notReserved(args[0]); err != nil {
+				return err
+			}
 			client, err := where.as(operatorName)
 			if err != nil {
 				return err
@@ -29,7 +42,7 @@ func agentCreate(out *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return out.token(where.data, made)
+			return out.token(where.data, args[0], made)
 		},
 	}
 	where.flags(command)
@@ -71,6 +84,9 @@ func agentRotate(out *console) *cobra.Command {
 	command := &cobra.Command{
 		Use: "rotate NAME", Short: "Replace an agent's token; the old one stops working at once", Args: exactly(1, "NAME"),
 		RunE: func(command *cobra.Command, args []string) error {
+			if err := notReserved(args[0]); err != nil {
+				return err
+			}
 			client, err := where.as(operatorName)
 			if err != nil {
 				return err
@@ -79,7 +95,7 @@ func agentRotate(out *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return out.token(where.data, made)
+			return out.token(where.data, args[0], made)
 		},
 	}
 	where.flags(command)
@@ -106,9 +122,13 @@ func agentRevoke(out *console) *cobra.Command {
 	return command
 }
 
-// token keeps a new token in a file and prints where, never the token itself.
-func (c *console) token(data string, made api.AgentView) error {
-	path, err := saveToken(data, made.ID, made.Token)
+// token keeps a new token in a file and prints where, never the token itself. The file is named by what was asked for:
+// a name that a server answers with could be a path.
+func (c *console) token(data, asked string, made api.AgentView) error {
+	if made.ID != asked || made.Token == "" {
+		return &abi.Error{Code: "answer_invalid", Where: asked, Message: fmt.Sprintf("the server answered for %.70q, or without a token", made.ID)}
+	}
+	path, err := saveToken(data, asked, made.Token)
 	if err != nil {
 		return err
 	}

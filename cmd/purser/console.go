@@ -64,11 +64,23 @@ func (c *console) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.out, format+"\n", args...) // a closed pipe ends the process by itself
 }
 
-// note prints a line beside the result, on standard error.
+// note prints a line beside the result, on standard error; with --json an object, so that every line there is one.
 func (c *console) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if c.json {
+		encoded, err := json.Marshal(map[string]string{"note": text})
+		if err != nil {
+			return // a string always encodes
+		}
+		text = string(encoded)
+	}
+	c.beside(text)
+}
+
+func (c *console) beside(line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, _ = fmt.Fprintf(c.err, format+"\n", args...)
+	_, _ = io.WriteString(c.err, line+"\n") // nobody is left to tell
 }
 
 // step announces long work: a line that is overwritten on a terminal, nothing anywhere else.
@@ -143,7 +155,7 @@ func (c *console) printError(e *abi.Error) {
 	if c.json {
 		encoded, err := json.Marshal(map[string]any{"error": e})
 		if err == nil {
-			c.note("%s", encoded)
+			c.beside(string(encoded))
 		}
 		return
 	}
@@ -158,5 +170,5 @@ func (c *console) printError(e *abi.Error) {
 	if e.Fix != "" {
 		fmt.Fprintf(&b, "\n  help: %s", e.Fix)
 	}
-	c.note("%s", b.String())
+	c.beside(b.String())
 }

@@ -41,7 +41,7 @@ func demoCommand(out *console) *cobra.Command {
 					return err
 				}
 				data = folder
-			} else if _, err := os.Stat(filepath.Join(data, runtimeLedger)); err == nil {
+			} else if _, err := os.Stat(filepath.Join(data, fileOf(roleRuntime))); err == nil {
 				return usageError{fmt.Errorf("%s holds an earlier run; the demo's chain is new each time: name another folder", data)}
 			}
 			return runDemo(command.Context(), out, data)
@@ -266,9 +266,8 @@ func (d *demo) approve(ctx context.Context, data string, held api.View) error {
 }
 
 func (d *demo) finish(ctx context.Context, data string) error {
-	for _, ledger := range []string{runtimeLedger, cosignerLedger} {
-		quiet := *d.out.quiet()
-		if err := verifyLedger(ctx, &quiet, data+"/"+ledger, defaultTenant); err != nil {
+	for _, role := range roles {
+		if err := (ledgerPlace{data: data}).verify(ctx, d.out.quiet(), role, defaultTenant); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	_ "time/tzdata" // budgets and active hours name IANA zones; a bare machine has no zone files
 
@@ -35,6 +36,8 @@ func run(args []string) int {
 	defer stop()
 	out := newConsole(os.Stdout, os.Stderr)
 	root := rootCommand(out)
+	// A mistake before the flag is reached must be reported in the form that was asked for.
+	out.json = slices.Contains(args, "--json")
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	return out.exit(err)
@@ -54,7 +57,25 @@ func rootCommand(out *console) *cobra.Command {
 		payCommand(out), streamCommand(out), walletCommand(out), agentCommand(out), approvalsCommand(out),
 		policyCommand(out), auditCommand(out), devchainCommand(out), facilitatorCommand(out), merchantCommand(out),
 	)
+	refuseStrangers(root)
+	for _, command := range root.Commands() {
+		if command.HasSubCommands() {
+			refuseStrangers(command)
+		}
+	}
 	return root
+}
+
+// refuseStrangers makes a command that only holds others fail on one that it does not have: cobra prints its help and
+// succeeds, and a script with a typing error goes on.
+func refuseStrangers(command *cobra.Command) {
+	command.Args = cobra.ArbitraryArgs
+	command.RunE = func(command *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return command.Help()
+		}
+		return usageError{fmt.Errorf("%q has no command %.40q", command.CommandPath(), args[0])}
+	}
 }
 
 // usageError is a mistake in the command line itself.
@@ -90,6 +111,16 @@ func exitCode(err error) int {
 		return code
 	}
 	return exitFailed
+}
+
+// atMost wants n arguments or fewer.
+func atMost(n int, names string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usageError{fmt.Errorf("want at most %d argument(s): %s", n, names)}
+		}
+		return nil
+	}
 }
 
 // exactly wants n arguments.

@@ -23,25 +23,18 @@ func (c chainLiveness) Life(ctx context.Context, t preimage.Transfer) (abi.Life,
 	return fate.Life, err
 }
 
-// allowList holds the addresses off the public internet that the operator's policy names. Safe for concurrent use.
+// allowList holds the addresses off the public internet that the operator names. It is replaced whole: an origin that
+// a new policy no longer names is out of reach again, and a policy that was refused never opened a door. Safe for
+// concurrent use.
 type allowList struct {
 	mu    sync.Mutex
 	hosts map[string]bool
 }
 
-func (a *allowList) add(hostPort string) {
+func (a *allowList) replace(hosts map[string]bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.hosts == nil {
-		a.hosts = make(map[string]bool)
-	}
-	a.hosts[hostPort] = true
-}
-
-func (a *allowList) addOrigin(origin string) {
-	if host, ok := originHost(origin); ok {
-		a.add(host)
-	}
+	a.hosts = hosts
 }
 
 func (a *allowList) permits(hostPort string) bool {

@@ -36,10 +36,17 @@ import (
 
 const (
 	defaultTenant  = "default"
-	runtimeLedger  = "runtime.db"
-	cosignerLedger = "cosigner.db"
 	defaultAdapter = "chain-evm"
+	roleRuntime    = "runtime"
+	roleCosigner   = "cosigner"
 )
+
+// roles are the two sides; each has a ledger of its own.
+var roles = []string{roleRuntime, roleCosigner}
+
+// fileOf and schemaOf name a role's ledger in the data folder and in PostgreSQL.
+func fileOf(role string) string   { return role + ".db" }
+func schemaOf(role string) string { return "purser_" + role }
 
 // adapterMethods are the RPC reads that chain adapters may ask for.
 var adapterMethods = []string{"eth_call", "eth_getCode", "eth_getTransactionReceipt", "eth_getBlockByNumber", "eth_blockNumber"}
@@ -106,10 +113,11 @@ func openStack(ctx context.Context, config stackConfig) (_ *stack, err error) {
 	if err := s.openSandbox(); err != nil {
 		return nil, err
 	}
-	rulesNow, second, err := s.loadRules(ctx)
+	first, err := s.load(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.allowed.replace(first.reachable)
 	chains, liveness, err := s.openChains(ctx)
 	if err != nil {
 		return nil, err
@@ -118,10 +126,10 @@ func openStack(ctx context.Context, config stackConfig) (_ *stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.openCosigner(ctx, second, ours, theirs, liveness); err != nil {
+	if err := s.openCosigner(ctx, first.cosigner, ours, theirs, liveness); err != nil {
 		return nil, err
 	}
-	if err := s.openRuntime(ctx, rulesNow, ours, theirs, chains); err != nil {
+	if err := s.openRuntime(ctx, first.runtime, ours, theirs, chains); err != nil {
 		return nil, err
 	}
 	return s, s.openGateway()
@@ -160,11 +168,19 @@ func (s *stack) openSandbox() error {
 	return nil
 }
 
-// loadRules compiles both sides' policies and loads their plugins and the adapter.
-func (s *stack) loadRules(ctx context.Context) (runtime.Rules, *judge.Judge, error) {
+// generation is what one reading of the files gave. It takes effect whole or not at all.
+type generation struct {
+	runtime  runtime.Rules
+	cosigner *judge.Judge
+	// reachable are the host:port addresses off the public internet that the runtime's operator names.
+	reachable map[string]bool
+}
+
+// load compiles both sides' policies and loads their plugins and the adapter. It changes nothing.
+func (s *stack) load(ctx context.Context) (generation, error) {
 	first, err := s.loadJudge(ctx, s.config.policy, policy.Options{})
 	if err != nil {
-		return runtime.Rules{}, nil, err
+		return generation{}, err
 	}
 	path := s.config.cosignerPolicy
 	if path == "" {
@@ -172,26 +188,38 @@ func (s *stack) loadRules(ctx context.Context) (runtime.Rules, *judge.Judge, err
 	}
 	second, err := s.loadJudge(ctx, path, policy.Options{Cosigner: true})
 	if err != nil {
-		return runtime.Rules{}, nil, fmt.Errorf("co-signer: %w", err)
+		return generation{}, fmt.Errorf("co-signer: %w", err)
 	}
 	adapter, err := s.loadAdapter(ctx)
 	if err != nil {
-		return runtime.Rules{}, nil, fmt.Errorf("chain adapter: %w", err)
+		return generation{}, fmt.Errorf("chain adapter: %w", err)
 	}
-	return runtime.Rules{Judge: first, Adapters: []*runtime.Adapter{adapter}}, second, nil
+	reachable, err := s.reachable(first)
+	return generation{runtime.Rules{Judge: first, Adapters: []*runtime.Adapter{adapter}}, second, reachable}, err
+}
+
+// reachable are the merchants' addresses of the runtime's own policy, and what the configuration adds.
+func (s *stack) reachable(j *judge.Judge) (map[string]bool, error) {
+	spec, err := j.Bundle().Spec()
+	if err != nil {
+		return nil, err
+	}
+	hosts := make(map[string]bool, len(spec.Merchants)+len(s.config.private))
+	for _, merchant := range spec.Merchants {
+		if host, ok := originHost(merchant.Origin); ok {
+			hosts[host] = true
+		}
+	}
+	for _, address := range s.config.private {
+		hosts[address] = true
+	}
+	return hosts, nil
 }
 
 func (s *stack) loadJudge(ctx context.Context, path string, options policy.Options) (*judge.Judge, error) {
 	compiled, err := policy.Load(path, options)
 	if err != nil {
 		return nil, err
-	}
-	spec, err := compiled.Spec()
-	if err != nil {
-		return nil, err
-	}
-	for _, merchant := range spec.Merchants {
-		s.allowed.addOrigin(merchant.Origin)
 	}
 	return judge.Open(ctx, s.sandbox, compiled.Bundle, compiled.Tokens(), func(plugin rules.Plugin) ([]byte, error) {
 		name := plugin.Path
@@ -223,14 +251,15 @@ func bundledOrFile(path string) ([]byte, error) {
 
 // reload reads the policies, plugins and adapter again and swaps them in. On error the old ones keep serving.
 func (s *stack) reload(ctx context.Context) error {
-	next, second, err := s.loadRules(ctx)
+	next, err := s.load(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.runtime.Reload(next); err != nil {
+	if err := s.runtime.Reload(next.runtime); err != nil {
 		return err
 	}
-	s.cosigner.Reload(second)
+	s.cosigner.Reload(next.cosigner)
+	s.allowed.replace(next.reachable)
 	return nil
 }
 
@@ -254,16 +283,16 @@ func (s *stack) openChains(ctx context.Context) (map[abi.Network]settle.Chain, m
 }
 
 // openLedger opens one role's ledger with its registry of agents.
-func (s *stack) openLedger(ctx context.Context, role, file string) (store.Store, store.Agents, error) {
+func (s *stack) openLedger(ctx context.Context, role string) (store.Store, store.Agents, error) {
 	var ledger interface {
 		store.Store
 		store.Agents
 	}
 	var err error
 	if s.config.postgres != "" {
-		ledger, err = postgres.Open(ctx, postgres.Config{DSN: s.config.postgres, Schema: "purser_" + role})
+		ledger, err = postgres.Open(ctx, postgres.Config{DSN: s.config.postgres, Schema: schemaOf(role)})
 	} else {
-		ledger, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(s.config.data, file)})
+		ledger, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(s.config.data, fileOf(role))})
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the %s's ledger: %w", role, err)
@@ -276,7 +305,7 @@ func (s *stack) openLedger(ctx context.Context, role, file string) (store.Store,
 }
 
 func (s *stack) openCosigner(ctx context.Context, j *judge.Judge, ours, theirs signer.Identity, liveness map[abi.Network]cosigner.Liveness) error {
-	ledger, _, err := s.openLedger(ctx, "cosigner", cosignerLedger)
+	ledger, _, err := s.openLedger(ctx, roleCosigner)
 	if err != nil {
 		return err
 	}
@@ -296,7 +325,7 @@ func (s *stack) openCosigner(ctx context.Context, j *judge.Judge, ours, theirs s
 }
 
 func (s *stack) openRuntime(ctx context.Context, first runtime.Rules, ours, theirs signer.Identity, chains map[abi.Network]settle.Chain) error {
-	ledger, agents, err := s.openLedger(ctx, "runtime", runtimeLedger)
+	ledger, agents, err := s.openLedger(ctx, roleRuntime)
 	if err != nil {
 		return err
 	}
@@ -309,9 +338,6 @@ func (s *stack) openRuntime(ctx context.Context, first runtime.Rules, ours, thei
 			return err
 		}
 		wallets[key.wallet.ID] = runtime.Account{Wallet: key.wallet, Signer: pair}
-	}
-	for _, address := range s.config.private {
-		s.allowed.add(address)
 	}
 	s.protocol = x402.NewProtocol(&http.Client{Transport: egress.Transport(s.allowed.permits)})
 	var protocol settle.Protocol = s.protocol

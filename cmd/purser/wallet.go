@@ -13,7 +13,7 @@ func walletCommand(out *console) *cobra.Command {
 	command := &cobra.Command{Use: "wallet", Short: "Look at the wallets that agents pay from"}
 	var rpcURL, network, asset string
 	show := &cobra.Command{
-		Use: "show [WALLET]", Short: "Show a wallet's address, and its balance when --rpc is given", Args: cobra.MaximumNArgs(1),
+		Use: "show [WALLET]", Short: "Show a wallet's address, and its balance when --rpc is given", Args: atMost(1, "WALLET"),
 		RunE: func(command *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] != demoWalletID {
 				return &abi.Error{Code: "not_found", Where: args[0], Message: "no such wallet", Fix: "this version has one wallet, " + demoWalletID + ", whose key is public"}

@@ -17,12 +17,11 @@ import (
 const module = "github.com/purserhq/purser"
 
 type pkg struct {
-	ImportPath string
-	Imports    []string
-	Deps       []string
-	GoFiles    []string
-	Doc        string
-	Standard   bool
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+	Deps                               []string
+	GoFiles                            []string
+	Doc                                string
 }
 
 // door names a dependency and the only packages that may import it directly. Tests of other packages may not either.
@@ -36,7 +35,7 @@ var doors = []door{
 	{"github.com/jackc/pgx/v5", []string{"runtime/store/postgres", "runtime/store/postgres/pgtest"}},
 	{"modernc.org/sqlite", []string{"internal/sqldb"}},
 	{"github.com/gorilla/websocket", []string{"runtime/gateway", "runtime/client"}},
-	{"github.com/ethereum/go-ethereum", []string{"settle/evm", "settle/devchain", "settle/facilitator"}},
+	{"github.com/ethereum/go-ethereum", []string{"settle/evm", "settle/devchain", "settle/devchain/devchaintest", "settle/facilitator"}},
 	{"github.com/bnb-chain/tss-lib/v2", []string{"signer/mpc"}},
 	{"go.yaml.in/yaml/v4", []string{"runtime/policy", "cmd/purser"}},
 	{"github.com/spf13/cobra", []string{"cmd/purser"}},
@@ -72,7 +71,8 @@ var walls = []wall{
 func TestEachHeavyDependencyHasOneDoor(t *testing.T) {
 	for _, p := range list(t) {
 		for _, d := range doors {
-			if slices.ContainsFunc(p.Imports, func(path string) bool { return under(path, d.dependency) }) && !slices.Contains(d.packages, local(p.ImportPath)) {
+			imports := slices.Concat(p.Imports, p.TestImports, p.XTestImports)
+			if slices.ContainsFunc(imports, func(path string) bool { return under(path, d.dependency) }) && !slices.Contains(d.packages, local(p.ImportPath)) {
 				t.Errorf("%s imports %s, whose door is %v", p.ImportPath, d.dependency, d.packages)
 			}
 		}
@@ -93,6 +93,34 @@ func TestNothingLeaksThroughAFriend(t *testing.T) {
 				if under(dep, banned) && !under(dep, module+"/"+w.from) {
 					t.Errorf("%s reaches %s: %s", w.from, dep, w.because)
 				}
+			}
+		}
+	}
+}
+
+func TestSignerAndSettleNeverMeet(t *testing.T) {
+	for _, p := range list(t) {
+		for from, banned := range map[string]string{"signer": "settle", "settle": "signer"} {
+			if !under(local(p.ImportPath), from) {
+				continue
+			}
+			if i := slices.IndexFunc(p.Deps, func(dep string) bool { return under(local(dep), banned) }); i >= 0 {
+				t.Errorf("%s reaches %s", p.ImportPath, p.Deps[i])
+			}
+		}
+	}
+}
+
+// A door that no package uses is a misspelled one, and a misspelled one keeps nobody out.
+func TestEveryDoorIsUsed(t *testing.T) {
+	packages := list(t)
+	for _, d := range doors {
+		for _, name := range d.packages {
+			if !slices.ContainsFunc(packages, func(p pkg) bool {
+				imports := slices.Concat(p.Imports, p.TestImports, p.XTestImports)
+				return local(p.ImportPath) == name && slices.ContainsFunc(imports, func(path string) bool { return under(path, d.dependency) })
+			}) {
+				t.Errorf("%s does not import %s, whose door it is", name, d.dependency)
 			}
 		}
 	}
@@ -139,10 +167,10 @@ func under(path, root string) bool { return path == root || strings.HasPrefix(pa
 
 func local(path string) string { return strings.TrimPrefix(path, module+"/") }
 
-// list asks the go tool about every package of the module, without tests.
+// list asks the go tool about every package of the module; Deps are without tests.
 func list(t *testing.T) []pkg {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "go", "list", "-deps=false", "-json=ImportPath,Imports,Deps,GoFiles,Doc,Standard", "./...")
+	command := exec.CommandContext(t.Context(), "go", "list", "-deps=false", "-json=ImportPath,Imports,TestImports,XTestImports,Deps,GoFiles,Doc", "./...")
 	command.Dir = "../.."
 	var stderr bytes.Buffer
 	command.Stderr = &stderr

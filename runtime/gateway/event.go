@@ -49,35 +49,39 @@ func projection(body []byte) (json.RawMessage, error) {
 			seen[name] = value
 		}
 	}
-	if summary := decisionSummary(all); summary != nil {
-		seen["decision"] = summary
+	for _, name := range []string{"decision", "co_decision"} {
+		raw, ok := all[name]
+		if !ok {
+			continue
+		}
+		summary, err := summarize(raw)
+		if err != nil {
+			return nil, fmt.Errorf("project log entry: %w", err)
+		}
+		seen[name] = summary
 	}
 	return json.Marshal(seen)
 }
 
-// decisionSummary keeps the outcome and the reasons' codes, sentences and rules.
-func decisionSummary(body map[string]json.RawMessage) json.RawMessage {
-	for _, name := range []string{"decision", "co_decision"} {
-		var decision abi.Decision
-		if raw, ok := body[name]; !ok || json.Unmarshal(raw, &decision) != nil {
-			continue
-		}
-		type line struct {
-			Source, Code, Rule, Text string
-		}
-		lines := []line{}
-		for _, verdict := range decision.Verdicts {
-			for _, reason := range verdict.Reasons {
-				lines = append(lines, line{verdict.Source, reason.Code, reason.Rule, reason.Text})
-			}
-		}
-		summary, err := json.Marshal(map[string]any{"outcome": decision.Outcome, "side": decision.Side, "reasons": lines})
-		if err != nil {
-			return nil
-		}
-		return summary
+// summarize keeps a decision's outcome and its reasons' codes, rules and sentences.
+func summarize(raw json.RawMessage) (json.RawMessage, error) {
+	var decision abi.Decision
+	if err := json.Unmarshal(raw, &decision); err != nil {
+		return nil, err
 	}
-	return nil
+	type line struct {
+		Source string `json:"source"`
+		Code   string `json:"code"`
+		Rule   string `json:"rule,omitempty"`
+		Text   string `json:"text,omitempty"`
+	}
+	lines := []line{}
+	for _, verdict := range decision.Verdicts {
+		for _, reason := range verdict.Reasons {
+			lines = append(lines, line{verdict.Source, reason.Code, reason.Rule, reason.Text})
+		}
+	}
+	return json.Marshal(map[string]any{"outcome": decision.Outcome, "side": decision.Side, "reasons": lines})
 }
 
 const (

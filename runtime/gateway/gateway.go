@@ -3,6 +3,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -104,12 +105,12 @@ func (c caller) name() string {
 }
 
 // authenticate finds the caller of a bearer token.
-func (g *Gateway) authenticate(r *http.Request, token string) (caller, error) {
+func (g *Gateway) authenticate(ctx context.Context, token string) (caller, error) {
 	hash := sha256.Sum256([]byte(token))
 	if g.config.Operator != ([32]byte{}) && subtle.ConstantTimeCompare(hash[:], g.config.Operator[:]) == 1 {
 		return caller{operator: true}, nil
 	}
-	agent, err := g.config.Runtime.Authenticate(r.Context(), token)
+	agent, err := g.config.Runtime.Authenticate(ctx, token)
 	if err != nil {
 		return caller{}, err
 	}
@@ -124,7 +125,7 @@ func bearer(r *http.Request) (string, bool) {
 func (g *Gateway) handle(m method) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		token, _ := bearer(r)
-		who, err := g.authenticate(r, token)
+		who, err := g.authenticate(r.Context(), token)
 		if err != nil {
 			g.fail(w, r, err)
 			return

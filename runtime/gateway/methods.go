@@ -128,14 +128,20 @@ func (g *Gateway) payment(c call) (any, error) {
 	if err := c.decode(&params); err != nil {
 		return nil, err
 	}
-	p, err := g.config.Runtime.Payment(c.ctx, c.path("id", params.ID))
+	p, err := g.visible(c, c.path("id", params.ID))
 	if err != nil {
 		return nil, err
 	}
-	if !c.who.operator && p.Agent != c.who.agent {
-		return nil, &abi.Error{Code: "not_found", Where: p.ID, Message: "no such payment", Fix: "check the id"}
-	}
 	return p.View(), nil
+}
+
+// visible reads a payment that the caller may know of. Another agent's looks like one that does not exist.
+func (g *Gateway) visible(c call, id string) (runtime.Payment, error) {
+	p, err := g.config.Runtime.Payment(c.ctx, id)
+	if err == nil && !c.who.operator && p.Agent != c.who.agent {
+		return runtime.Payment{}, &abi.Error{Code: "not_found", Where: id, Message: "no such payment", Fix: "check the id"}
+	}
+	return p, err
 }
 
 func (g *Gateway) held(c call) (any, error) {
@@ -172,10 +178,14 @@ func (g *Gateway) statement(c call) (any, error) {
 	return g.config.Runtime.Statement(c.ctx, c.path("id", params.ID), params.Approver, params.Approve)
 }
 
-// approve needs no more than a valid connection: what counts is the approver's signature in the statement.
+// approve takes statements from the operator, and from an agent about its own payments: what counts is the approver's
+// signature in the statement.
 func (g *Gateway) approve(c call) (any, error) {
 	var statement abi.ApprovalStatement
 	if err := c.decode(&statement); err != nil {
+		return nil, err
+	}
+	if _, err := g.visible(c, statement.Payment); err != nil {
 		return nil, err
 	}
 	p, err := g.config.Runtime.Approve(c.ctx, statement)

@@ -30,6 +30,8 @@ const (
 	closeLimit          = 4009
 	closeDraining       = 4012
 	closeReasonBytesMax = 120
+	// goodbyeMax is how long a closed connection may take to answer the close frame.
+	goodbyeMax = time.Second
 )
 
 // frame is what a client sends.
@@ -58,6 +60,8 @@ type socket struct {
 	request *http.Request
 	conn    *websocket.Conn
 	who     caller
+	// token is looked up again for each call: one that was replaced or revoked ends the connections it opened.
+	token string
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -80,9 +84,10 @@ func (g *Gateway) webSocket(w http.ResponseWriter, r *http.Request) {
 		},
 	}
 	var who caller
-	if token, given := bearer(r); given {
+	token, given := bearer(r)
+	if given {
 		var err error
-		if who, err = g.authenticate(r, token); err != nil {
+		if who, err = g.authenticate(r.Context(), token); err != nil {
 			g.fail(w, r, err)
 			return
 		}
@@ -92,14 +97,19 @@ func (g *Gateway) webSocket(w http.ResponseWriter, r *http.Request) {
 		return // Upgrade has answered
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-	s := &socket{gateway: g, request: r, conn: conn, who: who, ctx: ctx, cancel: cancel, calls: make(chan struct{}, callsInFlightMax)}
+	s := &socket{gateway: g, request: r, conn: conn, who: who, token: token, ctx: ctx, cancel: cancel, calls: make(chan struct{}, callsInFlightMax)}
 	s.serve()
 }
 
 var writeBuffers sync.Pool
 
 func (s *socket) serve() {
+	over := context.AfterFunc(s.ctx, func() {
+		time.Sleep(goodbyeMax)
+		_ = s.conn.Close() // a peer that ignores the close frame must not keep its place
+	})
 	defer func() {
+		over()
 		s.cancel()
 		_ = s.conn.Close() // also ends the writers
 		s.work.Wait()
@@ -161,13 +171,13 @@ func (s *socket) login() bool {
 		s.close(closeUnauthorized, "the first frame must be auth")
 		return false
 	}
-	who, err := s.gateway.authenticate(s.request, params.Token)
+	who, err := s.gateway.authenticate(s.ctx, params.Token)
 	if err != nil {
 		s.write(answer{ID: first.ID, Error: s.gateway.public(s.request, err)})
 		s.close(closeUnauthorized, "the token is not accepted")
 		return false
 	}
-	s.who = who
+	s.who, s.token = who, params.Token
 	s.write(answer{ID: first.ID, Result: map[string]string{"caller": who.name()}})
 	return true
 }
@@ -195,7 +205,35 @@ func (s *socket) keepAlive() {
 	}()
 }
 
+// recheck looks the connection's token up again: it may have been replaced, or its agent's access revoked, perhaps by
+// another process. A connection must not outlive the credential that opened it.
+func (s *socket) recheck() error {
+	who, err := s.gateway.authenticate(s.ctx, s.token)
+	if err == nil && who != s.who {
+		return &abi.Error{Code: "unauthorized", Message: "the token is another caller's now", Fix: "connect again"}
+	}
+	return err
+}
+
+// dismiss ends the connection after a recheck that failed; when only the ledger did not answer, the client may return.
+func (s *socket) dismiss(err error) {
+	switch shown := s.gateway.public(s.request, err); shown.Code {
+	case "unauthorized", "agent_revoked":
+		s.close(closeUnauthorized, "the token is not accepted any more")
+	default:
+		s.close(closeDraining, "the ledger does not answer; resume by number")
+	}
+}
+
+// endsTokens are the log entries after which an agent's token may be void.
+var endsTokens = map[string]bool{"agent.rotated": true, "agent.revoked": true}
+
 func (s *socket) serveCall(in frame) {
+	if err := s.recheck(); err != nil {
+		s.write(answer{ID: in.ID, Error: s.gateway.public(s.request, err)})
+		s.dismiss(err)
+		return
+	}
 	if in.Method == "subscribe" {
 		s.subscribe(in)
 		return
@@ -255,6 +293,12 @@ func (s *socket) subscribe(in frame) {
 				(len(params.Filter.Kinds) == 0 || slices.Contains(params.Filter.Kinds, event.Kind))
 			if visible && wanted && !s.write(pushed{Seq: event.Seq, Event: event}) {
 				return
+			}
+			if visible && !s.who.operator && endsTokens[event.Kind] {
+				if err := s.recheck(); err != nil {
+					s.dismiss(err)
+					return
+				}
 			}
 		}
 	}

@@ -37,6 +37,9 @@ func ask(ctx context.Context, name string, guest *sandbox.Configured, request *a
 		return verdict
 	}
 	verdict.Outcome, verdict.Reasons, verdict.Obligations = result.Outcome, result.Reasons, result.Obligations
+	if verdict.Outcome != abi.Allow && len(verdict.Reasons) == 0 { // an empty answer reads as this
+		verdict.Reasons = []abi.Reason{{Code: "reason_missing", Rule: name, Text: "the plugin did not allow the payment and gave no reason"}}
+	}
 	return verdict
 }
 

@@ -23,6 +23,10 @@ func Open(ctx context.Context, host *sandbox.Host, bundle *rules.Bundle, tokens 
 		return nil, err
 	}
 	for _, policy := range spec.Policies {
+		if policy.Breaker.PaidUndelivered > 0 {
+			return nil, &abi.Error{Code: "breaker_unavailable", Where: policy.Name + ".breaker", Message: "nothing in this version counts undelivered payments, so the breaker would protect nobody",
+				Fix: "remove the breaker; max_transactions_per_hour counts failed deliveries too"}
+		}
 		for _, plugin := range policy.Plugins {
 			guest, err := openPlugin(ctx, host, plugin, load)
 			if err != nil {

@@ -28,6 +28,10 @@ func (c *compiler) lint(n *yaml.Node, found map[string]field, p rules.PolicySpec
 		c.warn(at("require_human_approval_above"), "rule_unreachable", "no payment is both above this and within max_transaction_usdc",
 			"raise max_transaction_usdc, or lower this")
 	}
+	if f, ok := found["breaker"]; ok {
+		c.warn(f.value, "breaker_unavailable", "this version does not count undelivered payments: purser refuses to serve this policy",
+			"remove the breaker; max_transactions_per_hour counts failed deliveries too")
+	}
 	if p.Evidence == abi.EvidenceAsserted {
 		c.warn(at("evidence_min"), "evidence_weak", "a payee that somebody merely names is paid without asking", "use fetched, signed_offer or pinned")
 	}

@@ -26,7 +26,8 @@ type Agent struct {
 // entry, on the agent's own chain, in the same transaction. Safe for concurrent use.
 type Agents interface {
 	// PutAgent inserts the agent (Version 0) or replaces the version given. It returns ErrConflict when another
-	// version is stored, or another agent has the same token.
+	// version is stored, or another agent (of any tenant) has the same token, and ErrNotFound for a version of an
+	// agent that does not exist.
 	PutAgent(ctx context.Context, agent Agent, entry Entry) (Agent, error)
 	// Agent returns one agent, revoked or not, or ErrNotFound.
 	Agent(ctx context.Context, tenant, id string) (Agent, error)

@@ -25,9 +25,11 @@ type Store interface {
 
 	// Insert adds a row in its first state together with its log entry, unless the agent's key or the slot is
 	// taken: then it returns the row that holds it. The unique index decides, so two racing callers cannot both win.
+	// It returns ErrWriteOnce when another row has the digest, and code "id_taken" when another key has the id.
 	Insert(ctx context.Context, row Row, entry Entry) (Row, Claim, error)
 	// Commit makes one change in one transaction. It returns ErrConflict when the row is no longer at
-	// change.Version, and a *NoRoomError when a reservation does not fit; both changed nothing.
+	// change.Version, a *NoRoomError when a reservation does not fit, ErrSlotTaken when another row holds the new
+	// slot, and ErrWriteOnce; all changed nothing.
 	Commit(ctx context.Context, change Change) (Row, error)
 
 	// Row returns one row, or ErrNotFound.
@@ -68,7 +70,7 @@ type Row struct {
 	Version uint64
 	// Digest is what may be signed for this row: unique over the ledger, and written once.
 	Digest []byte
-	// Due is when the row next wants attention if nobody else moves it; zero: never.
+	// Due is when the row next wants attention if nobody else moves it; zero: never. Kept to the millisecond.
 	Due time.Time
 	// Body is the role's record, canonical bytes.
 	Body []byte
@@ -101,9 +103,10 @@ type Change struct {
 	// Digest and Response are kept when nil, and refused with ErrWriteOnce when the row has another.
 	Digest   []byte
 	Response []byte
-	// Reserve is claimed in full or not at all.
+	// Reserve is claimed in full or not at all; each meter at most once.
 	Reserve []Reservation
-	// Close ends the row's open reservations.
+	// Close ends the reservations that were open before this change, before Reserve is checked: one change can
+	// replace a reservation.
 	Close Closing
 	// Seen records what was observed, for later facts.
 	Seen Sighting
@@ -140,7 +143,8 @@ type Meter struct {
 	Unit string
 }
 
-// UnitCount is the unit of meters that count payments. They never fall.
+// UnitCount is the unit of meters that count payments. They never fall. A count is final at once: unlike an open
+// reservation of money, which counts in every window until it is closed, it leaves a window with its instant.
 const UnitCount = "count"
 
 // String is the meter's key in the ledger and the log.

@@ -12,8 +12,10 @@ import (
 // Chain cannot exist in this build.
 type Chain struct{}
 
-var errAbsent = &abi.Error{Code: "devchain_absent", Message: "this program was built without the embedded chain",
-	Fix: "build it without the tag nodevchain, or point it at another chain's JSON-RPC"}
+var errAbsent = &abi.Error{
+	Code: "devchain_absent", Message: "this program was built without the embedded chain",
+	Fix: "build it without the tag nodevchain, or point it at another chain's JSON-RPC",
+}
 
 // Open answers devchain_absent: the program was built with the tag nodevchain.
 func Open(context.Context, Config) (*Chain, error) { return nil, errAbsent }

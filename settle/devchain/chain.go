@@ -53,8 +53,10 @@ func Open(ctx context.Context, cfg Config) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := openManifest(cfg.DataDir, manifest{Version: manifestVersion, ChainID: cfg.ChainID,
-		GenesisTimeUnixS: saturatingSub(unixSeconds(cfg.Now()), lagSecondsMax)})
+	m, err := openManifest(cfg.DataDir, manifest{
+		Version: manifestVersion, ChainID: cfg.ChainID,
+		GenesisTimeUnixS: saturatingSub(unixSeconds(cfg.Now()), lagSecondsMax),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +75,9 @@ func Open(ctx context.Context, cfg Config) (*Chain, error) {
 	if err := stack.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start devchain node: %w", err), stack.Close())
 	}
-	c.sealer = newSealer(backend, cfg)
+	if c.sealer, err = newSealer(backend, cfg); err != nil {
+		return nil, errors.Join(err, stack.Close())
+	}
 	c.sealer.start()
 	return c, nil
 }
@@ -157,6 +161,8 @@ func (c *Chain) Fork(ctx context.Context, number uint64) error {
 }
 
 func account(k *ecdsa.PrivateKey) Account {
-	return Account{Address: strings.ToLower(crypto.PubkeyToAddress(k.PublicKey).Hex()),
-		PrivateKeyHex: hexutil.Encode(crypto.FromECDSA(k))}
+	return Account{
+		Address:       strings.ToLower(crypto.PubkeyToAddress(k.PublicKey).Hex()),
+		PrivateKeyHex: hexutil.Encode(crypto.FromECDSA(k)),
+	}
 }

@@ -78,9 +78,15 @@ func TestTheFaucetFundsOverGoAndOverJSONRPC(t *testing.T) {
 	if err != nil || wei.Cmp(big.NewInt(7)) != 0 {
 		t.Errorf("payer holds %v wei, %v", wei, err)
 	}
-	for _, bad := range [][]string{{"0x12", "1", "0"}, {p.Address, "-1", "0"}, {p.Address, "1e3", "0"}, {p.Address, "0", "0"},
-		{p.Address, "1000000000001", "0"}, {p.Address, "0", "10000000000000000001"},
-		{"0x0000000000000000000000000000000000000000", "1", "0"}} {
+	for _, bad := range [][]string{
+		{"0x12", "1", "0"},
+		{p.Address, "-1", "0"},
+		{p.Address, "1e3", "0"},
+		{p.Address, "0", "0"},
+		{p.Address, "1000000000001", "0"},
+		{p.Address, "0", "10000000000000000001"},
+		{"0x0000000000000000000000000000000000000000", "1", "0"},
+	} {
 		err := client.CallContext(t.Context(), &over, "devchain_fund", bad[0], bad[1], bad[2])
 		data := rpc.DataError(nil)
 		if err == nil || !errors.As(err, &data) || !strings.Contains(mustJSON(t, data.ErrorData()), `"code"`) {
@@ -118,8 +124,14 @@ func TestChainIDsOfPublicNetworksAndOpenInterfacesAreRefused(t *testing.T) {
 			t.Errorf("listen %s: %v %v, want devchain_not_loopback", listen, c, err)
 		}
 	}
-	for _, bad := range []devchain.Config{{BlockTime: 200 * time.Millisecond}, {BlockTime: 1500 * time.Millisecond},
-		{BlockTime: -time.Second}, {Listen: "127.0.0.1"}, {Listen: "127.0.0.1:99999"}, {ChainID: 1 << 60}} {
+	for _, bad := range []devchain.Config{
+		{BlockTime: 200 * time.Millisecond},
+		{BlockTime: 1500 * time.Millisecond},
+		{BlockTime: -time.Second},
+		{Listen: "127.0.0.1"},
+		{Listen: "127.0.0.1:99999"},
+		{ChainID: 1 << 60},
+	} {
 		if _, err := devchain.Open(t.Context(), bad); abi.CodeOf(err) != "devchain_config_invalid" {
 			t.Errorf("%+v: %v, want devchain_config_invalid", bad, err)
 		}

@@ -24,7 +24,7 @@ const (
 	ChainIDDefault = 402402
 	// TokenAddress is where the genesis block puts the test USDC: "usdctest" in ASCII
 	// and the chain id, an address nobody can have a key for.
-	TokenAddress = "0x7573646374657374000000000000000000402402"
+	TokenAddress = "0x7573646374657374000000000000000000402402" //nolint:gosec // an address, not a credential
 	// GasPriceOracleAddress is where OP-stack chains keep their fee oracle. A stub with
 	// constants stands there, so that code reading it runs.
 	GasPriceOracleAddress = "0x420000000000000000000000000000000000000f"
@@ -127,9 +127,11 @@ func (c Config) validated() (Config, error) {
 		c.ChainID = ChainIDDefault
 	}
 	if name, public := publicChainIDs[c.ChainID]; public {
-		return Config{}, &abi.Error{Code: "devchain_public_chain_id",
+		return Config{}, &abi.Error{
+			Code:    "devchain_public_chain_id",
 			Message: fmt.Sprintf("chain id %d belongs to %s: a signature made here would be valid there", c.ChainID, name),
-			Fix:     fmt.Sprintf("leave the chain id out to use %d", ChainIDDefault)}
+			Fix:     fmt.Sprintf("leave the chain id out to use %d", ChainIDDefault),
+		}
 	}
 	if c.ChainID >= 1<<53 {
 		return Config{}, invalid("ChainID", "chain id %d does not fit a JSON number", c.ChainID)
@@ -186,9 +188,11 @@ func (c Config) endpoint() (host string, port int, err error) {
 	}
 	address, err := netip.ParseAddr(host)
 	if err != nil || !address.IsLoopback() || address.Zone() != "" {
-		return "", 0, &abi.Error{Code: "devchain_not_loopback",
+		return "", 0, &abi.Error{
+			Code:    "devchain_not_loopback",
 			Message: fmt.Sprintf("listen address %.80q is not loopback", c.Listen), Where: "Listen",
-			Fix: "use 127.0.0.1:PORT; the chain has no authentication"}
+			Fix: "use 127.0.0.1:PORT; the chain has no authentication",
+		}
 	}
 	number, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil {

@@ -43,8 +43,10 @@ type faucet struct {
 }
 
 func newFaucet(backend *eth.Ethereum, k *ecdsa.PrivateKey, c Config) *faucet {
-	return &faucet{backend: backend, key: k, address: crypto.PubkeyToAddress(k.PublicKey), now: c.Now, limits: c.Faucet,
-		signer: types.LatestSignerForChainID(new(big.Int).SetUint64(c.ChainID))}
+	return &faucet{
+		backend: backend, key: k, address: crypto.PubkeyToAddress(k.PublicKey), now: c.Now, limits: c.Faucet,
+		signer: types.LatestSignerForChainID(new(big.Int).SetUint64(c.ChainID)),
+	}
 }
 
 // Fund sends tokens (smallest units of the test USDC) and wei to address and waits
@@ -129,8 +131,10 @@ func (f *faucet) admit(tokens, wei abi.Amount) error {
 		f.calls = f.calls[1:]
 	}
 	if len(f.calls) >= f.limits.CallsPerMinuteMax {
-		return &abi.Error{Code: "faucet_busy", Message: fmt.Sprintf("more than %d faucet calls in a minute", f.limits.CallsPerMinuteMax),
-			Fix: "wait a minute", Retry: abi.RetryLater}
+		return &abi.Error{
+			Code: "faucet_busy", Message: fmt.Sprintf("more than %d faucet calls in a minute", f.limits.CallsPerMinuteMax),
+			Fix: "wait a minute", Retry: abi.RetryLater,
+		}
 	}
 	f.calls = append(f.calls, now)
 	return nil
@@ -147,8 +151,10 @@ func (f *faucet) send(to common.Address, wei *big.Int, data []byte) (common.Hash
 		return common.Hash{}, fmt.Errorf("sign faucet transaction: %w", err)
 	}
 	if err := f.backend.TxPool().Add([]*types.Transaction{tx}, true)[0]; err != nil {
-		return common.Hash{}, &abi.Error{Code: "faucet_failed", Message: "the pool refused the faucet's transaction",
-			Retry: abi.RetryLater, Cause: err}
+		return common.Hash{}, &abi.Error{
+			Code: "faucet_failed", Message: "the pool refused the faucet's transaction",
+			Retry: abi.RetryLater, Cause: err,
+		}
 	}
 	return tx.Hash(), nil
 }
@@ -169,8 +175,10 @@ func (f *faucet) wait(ctx context.Context, hash common.Hash) (uint64, error) {
 				return 0, fmt.Errorf("read receipt of faucet transaction %s: %w", hash, err)
 			}
 			if receipt.Status != types.ReceiptStatusSuccessful {
-				return 0, &abi.Error{Code: "faucet_failed", Message: fmt.Sprintf("transaction %s reverted", hash),
-					Fix: "the token is paused, or the address is blacklisted"}
+				return 0, &abi.Error{
+					Code: "faucet_failed", Message: fmt.Sprintf("transaction %s reverted", hash),
+					Fix: "the token is paused, or the address is blacklisted",
+				}
 			}
 			return block, nil
 		}
@@ -184,8 +192,10 @@ func (f *faucet) wait(ctx context.Context, hash common.Hash) (uint64, error) {
 
 func parseAddress(s string) (common.Address, error) {
 	if len(s) != 42 || s[:2] != "0x" || !common.IsHexAddress(s) {
-		return common.Address{}, &abi.Error{Code: "address_invalid", Message: fmt.Sprintf("%.64q is not an address", s),
-			Fix: "write 0x and 40 hex digits"}
+		return common.Address{}, &abi.Error{
+			Code: "address_invalid", Message: fmt.Sprintf("%.64q is not an address", s),
+			Fix: "write 0x and 40 hex digits",
+		}
 	}
 	a := common.HexToAddress(s)
 	if a == (common.Address{}) {

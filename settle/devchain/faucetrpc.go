@@ -57,9 +57,11 @@ type info struct {
 // Info is devchain_info().
 func (a *faucetAPI) Info() info {
 	number, timeUnixS := a.chain.Head()
-	return info{Network: a.chain.Network(), Token: a.chain.Token(), Faucet: a.chain.Faucet().Address,
+	return info{
+		Network: a.chain.Network(), Token: a.chain.Token(), Faucet: a.chain.Faucet().Address,
 		Relayer: a.chain.relayer.Address, BlockSeconds: int64(a.chain.config.BlockTime.Seconds()),
-		HeadNumber: number, HeadTime: timeUnixS}
+		HeadNumber: number, HeadTime: timeUnixS,
+	}
 }
 
 // rpcError carries an abi.Error through JSON-RPC: its public part is the data.

@@ -76,6 +76,8 @@ func writeManifest(path string, m manifest) error {
 }
 
 func mismatch(where, format string, args ...any) *abi.Error {
-	return &abi.Error{Code: "devchain_data_mismatch", Message: "the devchain folder " + fmt.Sprintf(format, args...),
-		Where: where, Fix: "use another folder, or delete this one: it holds test money only"}
+	return &abi.Error{
+		Code: "devchain_data_mismatch", Message: "the devchain folder " + fmt.Sprintf(format, args...),
+		Where: where, Fix: "use another folder, or delete this one: it holds test money only",
+	}
 }

@@ -55,8 +55,10 @@ func openNode(cfg Config, block0 *core.Genesis) (*node.Node, *eth.Ethereum, erro
 	if err != nil {
 		return nil, nil, errors.Join(openFailure(cfg, err), stack.Close())
 	}
-	stack.RegisterAPIs([]rpc.API{{Namespace: "eth",
-		Service: filters.NewFilterAPI(filters.NewFilterSystem(backend.APIBackend, filters.Config{}))}})
+	stack.RegisterAPIs([]rpc.API{{
+		Namespace: "eth",
+		Service:   filters.NewFilterAPI(filters.NewFilterSystem(backend.APIBackend, filters.Config{})),
+	}})
 	return stack, backend, nil
 }
 
@@ -81,12 +83,16 @@ func ethConfig(block0 *core.Genesis) *ethconfig.Config {
 
 func openFailure(cfg Config, err error) error {
 	if errors.Is(err, node.ErrDatadirUsed) {
-		return &abi.Error{Code: "devchain_data_in_use", Message: "another process has this devchain folder open",
-			Where: cfg.DataDir, Fix: "stop it, or use another folder", Retry: abi.RetryLater, Cause: err}
+		return &abi.Error{
+			Code: "devchain_data_in_use", Message: "another process has this devchain folder open",
+			Where: cfg.DataDir, Fix: "stop it, or use another folder", Retry: abi.RetryLater, Cause: err,
+		}
 	}
 	if genesis := new(core.GenesisMismatchError); errors.As(err, &genesis) {
-		return &abi.Error{Code: "devchain_data_mismatch", Message: "the devchain folder was made by another version of this program",
-			Where: cfg.DataDir, Fix: "use another folder, or delete this one: it holds test money only", Cause: err}
+		return &abi.Error{
+			Code: "devchain_data_mismatch", Message: "the devchain folder was made by another version of this program",
+			Where: cfg.DataDir, Fix: "use another folder, or delete this one: it holds test money only", Cause: err,
+		}
 	}
 	return fmt.Errorf("open devchain node: %w", err)
 }

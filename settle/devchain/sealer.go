@@ -44,9 +44,14 @@ type sealer struct {
 	finished sync.WaitGroup
 }
 
-func newSealer(backend *eth.Ethereum, c Config) *sealer {
-	s := &sealer{eth: backend, blockTime: c.BlockTime, finalityLag: c.FinalityLagBlocks, wall: c.Now, logger: c.Logger,
-		wake: make(chan struct{}, 1), quit: make(chan struct{})}
+func newSealer(backend *eth.Ethereum, c Config) (*sealer, error) {
+	s := &sealer{
+		eth: backend, blockTime: c.BlockTime, finalityLag: c.FinalityLagBlocks, wall: c.Now, logger: c.Logger,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}),
+	}
+	if err := resumeHead(backend); err != nil {
+		return nil, err
+	}
 	// A resumed chain may have travelled: its clock goes on from its head.
 	head := backend.BlockChain().CurrentBlock()
 	if now := unixSeconds(c.Now()); head.Number.Sign() > 0 && head.Time > now {
@@ -54,7 +59,7 @@ func newSealer(backend *eth.Ethereum, c Config) *sealer {
 	}
 	backend.SetSynced() // there are no peers to wait for
 	s.markFinal(head)
-	return s
+	return s, nil
 }
 
 // start runs the two goroutines of the sealer until stop.
@@ -115,7 +120,7 @@ func (s *sealer) runInterval() {
 			_, err := s.seal(max(s.eth.BlockChain().CurrentBlock().Time+1, s.clock()))
 			s.mu.Unlock()
 			if err != nil {
-				s.logger.Error("devchain: seal block", "error", err)
+				s.logger.ErrorContext(context.Background(), "devchain: seal block", "error", err)
 			}
 		}
 	}
@@ -125,7 +130,7 @@ func (s *sealer) runInstant() {
 	for {
 		delay, err := s.sealDue()
 		if err != nil {
-			s.logger.Error("devchain: seal block", "error", err)
+			s.logger.ErrorContext(context.Background(), "devchain: seal block", "error", err)
 			delay = sealRetryDelay
 		}
 		timer := time.NewTimer(delay)
@@ -196,14 +201,10 @@ func (s *sealer) seal(timestamp uint64) (int, error) {
 	if _, err := chain.InsertBlockWithoutSetHead(context.Background(), block, false); err != nil {
 		return 0, fmt.Errorf("insert block %d: %w", block.NumberU64(), err)
 	}
-	if _, err := chain.SetCanonical(block); err != nil {
-		return 0, fmt.Errorf("make block %d the head: %w", block.NumberU64(), err)
+	if err := makeHead(s.eth, block); err != nil {
+		return 0, err
 	}
 	s.markFinal(block.Header())
-	// The database keeps the tail of its log in memory; a killed process would lose it.
-	if err := s.eth.ChainDb().SyncKeyValue(); err != nil {
-		return 0, fmt.Errorf("sync block %d to disk: %w", block.NumberU64(), err)
-	}
 	if err := s.eth.TxPool().Sync(); err != nil {
 		return 0, fmt.Errorf("wait for transaction pool: %w", err)
 	}
@@ -258,8 +259,8 @@ func (s *sealer) rewind(number uint64) error {
 	if block == nil {
 		return fmt.Errorf("no block %d", number)
 	}
-	if _, err := chain.SetCanonical(block); err != nil {
-		return fmt.Errorf("make block %d the head: %w", number, err)
+	if err := makeHead(s.eth, block); err != nil {
+		return err
 	}
 	chain.SetSafe(block.Header())
 	// The pool takes back what was in the forgotten blocks and would have it sealed

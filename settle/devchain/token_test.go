@@ -25,8 +25,10 @@ const (
 // order is an authorization that would go through.
 func order(t *testing.T, from devchaintest.Payer, to string) devchaintest.Authorization {
 	t.Helper()
-	return devchaintest.Authorization{From: from.Address, To: to, Value: abi.NewAmount(price),
-		ValidBefore: unixNow() + 600, Nonce: devchaintest.Nonce(t)}
+	return devchaintest.Authorization{
+		From: from.Address, To: to, Value: abi.NewAmount(price),
+		ValidBefore: unixNow() + 600, Nonce: devchaintest.Nonce(t),
+	}
 }
 
 func TestTheTokenRefusesEveryBadAuthorization(t *testing.T) {
@@ -71,8 +73,10 @@ func TestTheTokenRefusesEveryBadAuthorization(t *testing.T) {
 		if tc.mangle != nil {
 			signature = tc.mangle(signature)
 		}
-		for form, data := range map[string][]byte{"v,r,s": devchaintest.TransferData(tc.a, signature),
-			"bytes": devchaintest.TransferBytesData(tc.a, signature)} {
+		for form, data := range map[string][]byte{
+			"v,r,s": devchaintest.TransferData(tc.a, signature),
+			"bytes": devchaintest.TransferBytesData(tc.a, signature),
+		} {
 			if _, revert := devchaintest.Call(t, c, data); !strings.Contains(revert, tc.want) {
 				t.Errorf("%s (%s): reverted with %q, want %q", tc.name, form, revert, tc.want)
 			}

@@ -19,8 +19,10 @@ type Hash [32]byte
 func ParseAddress(s string) (Address, error) {
 	var a Address
 	if err := decodeFixed(a[:], s); err != nil {
-		return Address{}, &abi.Error{Code: "address_invalid", Message: fmt.Sprintf("%.64q is not an address", s),
-			Fix: "write 0x and 40 hex digits", Cause: err}
+		return Address{}, &abi.Error{
+			Code: "address_invalid", Message: fmt.Sprintf("%.64q is not an address", s),
+			Fix: "write 0x and 40 hex digits", Cause: err,
+		}
 	}
 	return a, nil
 }
@@ -29,8 +31,10 @@ func ParseAddress(s string) (Address, error) {
 func ParseHash(s string) (Hash, error) {
 	var h Hash
 	if err := decodeFixed(h[:], s); err != nil {
-		return Hash{}, &abi.Error{Code: "hash_invalid", Message: fmt.Sprintf("%.80q is not a 32-byte hash", s),
-			Fix: "write 0x and 64 hex digits", Cause: err}
+		return Hash{}, &abi.Error{
+			Code: "hash_invalid", Message: fmt.Sprintf("%.80q is not a 32-byte hash", s),
+			Fix: "write 0x and 64 hex digits", Cause: err,
+		}
 	}
 	return h, nil
 }

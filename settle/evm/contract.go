@@ -202,7 +202,7 @@ func textOf(data []byte, bytesMax uint64) (string, error) {
 	}
 	offset, okOffset := abi.AmountFromWord([32]byte(data[:wordBytes])).Uint64()
 	length, okLength := abi.AmountFromWord([32]byte(data[wordBytes : 2*wordBytes])).Uint64()
-	if !okOffset || offset != wordBytes || !okLength || length > bytesMax || length > uint64(len(data)-2*wordBytes) {
+	if !okOffset || offset != wordBytes || !okLength || length > bytesMax || length > uint64(len(data)-2*wordBytes) { //nolint:gosec // not negative: checked above
 		return "", errors.New("not one ABI string")
 	}
 	text := string(data[2*wordBytes : 2*wordBytes+length])

@@ -38,8 +38,10 @@ func newWorld(t *testing.T, cfg devchain.Config) world {
 func (w world) order(t *testing.T) devchaintest.Authorization {
 	t.Helper()
 	_, now := w.chain.Head()
-	return devchaintest.Authorization{From: w.payer.Address, To: w.payee.Address, Value: abi.NewAmount(price),
-		ValidBefore: now + 600, Nonce: devchaintest.Nonce(t)}
+	return devchaintest.Authorization{
+		From: w.payer.Address, To: w.payee.Address, Value: abi.NewAmount(price),
+		ValidBefore: now + 600, Nonce: devchaintest.Nonce(t),
+	}
 }
 
 // settle sends an authorization to the token and returns the transaction's hash.
@@ -60,8 +62,10 @@ func (w world) transfer(t *testing.T, a devchaintest.Authorization) evm.Transfer
 
 func (w world) life(t *testing.T, a devchaintest.Authorization) evm.Liveness {
 	t.Helper()
-	l, err := w.rpc.Liveness(t.Context(), evm.Authorization{Asset: w.chain.Token(), Payer: address(t, a.From), Nonce: a.Nonce,
-		ValidBefore: a.ValidBefore})
+	l, err := w.rpc.Liveness(t.Context(), evm.Authorization{
+		Asset: w.chain.Token(), Payer: address(t, a.From), Nonce: a.Nonce,
+		ValidBefore: a.ValidBefore,
+	})
 	if err != nil {
 		t.Fatalf("liveness: %v", err)
 	}
@@ -127,9 +131,11 @@ func TestASettlementReceiptNeedsTheExactTransfer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expected := evm.Receipt{Network: w.chain.Network(), TxHash: tx, Block: header.Number, BlockHash: header.Hash,
+	expected := evm.Receipt{
+		Network: w.chain.Network(), TxHash: tx, Block: header.Number, BlockHash: header.Hash,
 		BlockTime: header.TimeUnixS, GasUsed: receipt.GasUsed, FeeWei: receipt.FeeWei, Payer: want.Payer, Payee: want.Payee,
-		Asset: want.Asset, Amount: want.Amount, Nonce: want.Nonce}
+		Asset: want.Asset, Amount: want.Amount, Nonce: want.Nonce,
+	}
 	if diff := cmp.Diff(expected, receipt, cmp.AllowUnexported(abi.Amount{})); diff != "" {
 		t.Errorf("receipt (-want +got):\n%s", diff)
 	}
@@ -238,8 +244,10 @@ func TestTheSpinesViewOfAChainFollowsTheSameRules(t *testing.T) {
 	view := evm.NewChain(w.rpc, []string{"eth_blockNumber"})
 	fate := func(a devchaintest.Authorization) settle.Fate {
 		t.Helper()
-		f, err := view.Fate(t.Context(), settle.Authorization{Asset: w.chain.Token(), Payer: a.From, Payee: a.To, Amount: a.Value,
-			Nonce: a.Nonce, ValidBefore: a.ValidBefore})
+		f, err := view.Fate(t.Context(), settle.Authorization{
+			Asset: w.chain.Token(), Payer: a.From, Payee: a.To, Amount: a.Value,
+			Nonce: a.Nonce, ValidBefore: a.ValidBefore,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,14 +279,18 @@ func TestTheSpinesViewOfAChainFollowsTheSameRules(t *testing.T) {
 func TestQueriesOfAdaptersOnlyRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, devchain.Config{})
-	limits := evm.QueryLimits{Methods: []string{"eth_blockNumber", "eth_getBlockByNumber", "eth_sendRawTransaction", "devchain_fund"},
-		ResponseBytesMax: 100, Timeout: time.Second}
+	limits := evm.QueryLimits{
+		Methods:          []string{"eth_blockNumber", "eth_getBlockByNumber", "eth_sendRawTransaction", "devchain_fund"},
+		ResponseBytesMax: 100, Timeout: time.Second,
+	}
 	answer, err := w.rpc.Query(t.Context(), limits, "eth_blockNumber", nil)
 	if err != nil || !json.Valid(answer) {
 		t.Errorf("eth_blockNumber: %s, %v", answer, err)
 	}
-	for method, want := range map[string]string{"eth_sendRawTransaction": "query_refused", "devchain_fund": "query_refused",
-		"eth_chainId": "query_refused", "eth_getBlockByNumber": "query_too_large"} {
+	for method, want := range map[string]string{
+		"eth_sendRawTransaction": "query_refused", "devchain_fund": "query_refused",
+		"eth_chainId": "query_refused", "eth_getBlockByNumber": "query_too_large",
+	} {
 		if _, err := w.rpc.Query(t.Context(), limits, method, json.RawMessage(`["latest",false]`)); abi.CodeOf(err) != want {
 			t.Errorf("%s: %v, want %s", method, err, want)
 		}

@@ -128,9 +128,15 @@ func TestALaggingNodeNeverMakesAnAuthorizationDead(t *testing.T) {
 
 func TestOpenRefusesUnusableConfiguration(t *testing.T) {
 	t.Parallel()
-	for _, cfg := range []Config{{}, {URL: "http://127.0.0.1:1"}, {URL: "ftp://x/" + secret, Network: "eip155:1"}, {URL: "/tmp/geth.ipc", Network: "eip155:1"},
-		{URL: "http://127.0.0.1:1", Network: "solana:abc"}, {URL: "http://x", Network: "eip155:1", Timeout: -1},
-		{URL: "http://x", Network: "eip155:1", ResponseBytesMax: 1 << 40}} {
+	for _, cfg := range []Config{
+		{},
+		{URL: "http://127.0.0.1:1"},
+		{URL: "ftp://x/" + secret, Network: "eip155:1"},
+		{URL: "/tmp/geth.ipc", Network: "eip155:1"},
+		{URL: "http://127.0.0.1:1", Network: "solana:abc"},
+		{URL: "http://x", Network: "eip155:1", Timeout: -1},
+		{URL: "http://x", Network: "eip155:1", ResponseBytesMax: 1 << 40},
+	} {
 		if _, err := Open(t.Context(), cfg); abi.CodeOf(err) != "rpc_config_invalid" {
 			t.Errorf("%+v: %v, want rpc_config_invalid", cfg, err)
 		}
@@ -197,8 +203,10 @@ func TestOneTransferDoesNotStandForTwoAuthorizationsOfABatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved := logEntry{Address: token, Topics: []Hash{topic, Hash(addressWord(payer)), Hash(addressWord(payee))},
-		Data: json.RawMessage(fmt.Sprintf(`"0x%064x"`, 5))}
+	moved := logEntry{
+		Address: token, Topics: []Hash{topic, Hash(addressWord(payer)), Hash(addressWord(payee))},
+		Data: json.RawMessage(fmt.Sprintf(`"0x%064x"`, 5)),
+	}
 	want := func(nonce byte) Transfer {
 		return Transfer{Payer: payer, Payee: payee, Amount: abi.NewAmount(5), Nonce: Hash{nonce}}
 	}

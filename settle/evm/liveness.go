@@ -159,8 +159,10 @@ func (r *RPC) findUse(ctx context.Context, a Authorization, head Header) (use, e
 		}
 		end = start
 	}
-	return use{}, &abi.Error{Code: "not_found", Message: fmt.Sprintf("blocks %d to %d hold no use of the nonce", from, head.Number),
-		Retry: abi.RetryLater}
+	return use{}, &abi.Error{
+		Code: "not_found", Message: fmt.Sprintf("blocks %d to %d hold no use of the nonce", from, head.Number),
+		Retry: abi.RetryLater,
+	}
 }
 
 func (r *RPC) useBetween(ctx context.Context, token Address, a Authorization, from, to uint64) (use, bool, error) {

@@ -30,16 +30,20 @@ type QueryLimits struct {
 
 // readPrefixes are what Query may ever ask: reads. Everything that sends, signs,
 // mines or administers is out, whatever the caller's list says.
-var readPrefixes = []string{"eth_get", "eth_call", "eth_blockNumber", "eth_chainId", "eth_gasPrice", "eth_maxPriorityFeePerGas",
-	"eth_feeHistory", "eth_estimateGas", "eth_blobBaseFee", "net_version", "web3_clientVersion"}
+var readPrefixes = []string{
+	"eth_get", "eth_call", "eth_blockNumber", "eth_chainId", "eth_gasPrice", "eth_maxPriorityFeePerGas",
+	"eth_feeHistory", "eth_estimateGas", "eth_blobBaseFee", "net_version", "web3_clientVersion",
+}
 
 // Query runs one read that a chain adapter asked for and returns the node's result
 // unparsed. params is a JSON array or empty. Codes: query_refused when the method is
 // not on the list or does not read, query_too_large, and those of a call.
 func (r *RPC) Query(ctx context.Context, limits QueryLimits, method string, params json.RawMessage) (json.RawMessage, error) {
 	if len(method) > queryMethodBytesMax || !slices.Contains(limits.Methods, method) || !reads(method) {
-		return nil, &abi.Error{Code: "query_refused", Message: fmt.Sprintf("method %.80q is not allowed", method),
-			Fix: "list it in the adapter's manifest and in the host's configuration; only reads can be allowed"}
+		return nil, &abi.Error{
+			Code: "query_refused", Message: fmt.Sprintf("method %.80q is not allowed", method),
+			Fix: "list it in the adapter's manifest and in the host's configuration; only reads can be allowed",
+		}
 	}
 	if limits.ResponseBytesMax <= 0 || limits.Timeout <= 0 {
 		return nil, &abi.Error{Code: "query_refused", Message: "the query has no limits"}

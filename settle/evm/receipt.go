@@ -169,20 +169,26 @@ func (r *RPC) SettlementReceipt(ctx context.Context, tx Hash, want Transfer) (Re
 		return Receipt{}, &abi.Error{Code: "receipt_reverted", Message: fmt.Sprintf("transaction %s reverted", tx)}
 	}
 	if !m.moved(token, want) {
-		return Receipt{}, &abi.Error{Code: "receipt_mismatch",
-			Message: fmt.Sprintf("transaction %s did not move the amount from payer to payee under this nonce", tx)}
+		return Receipt{}, &abi.Error{
+			Code:    "receipt_mismatch",
+			Message: fmt.Sprintf("transaction %s did not move the amount from payer to payee under this nonce", tx),
+		}
 	}
 	header, err := r.HeaderByNumber(ctx, m.Block)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("read block of %s: %w", tx, err)
 	}
 	if header.Hash != m.BlockHash {
-		return Receipt{}, &abi.Error{Code: "receipt_pending", Message: fmt.Sprintf("the block of transaction %s was undone", tx),
-			Retry: abi.RetryLater}
+		return Receipt{}, &abi.Error{
+			Code: "receipt_pending", Message: fmt.Sprintf("the block of transaction %s was undone", tx),
+			Retry: abi.RetryLater,
+		}
 	}
-	return Receipt{Network: r.config.Network, TxHash: tx, Block: m.Block, BlockHash: m.BlockHash, BlockTime: header.TimeUnixS,
+	return Receipt{
+		Network: r.config.Network, TxHash: tx, Block: m.Block, BlockHash: m.BlockHash, BlockTime: header.TimeUnixS,
 		GasUsed: m.GasUsed, FeeWei: m.FeeWei, Payer: want.Payer, Payee: want.Payee, Asset: want.Asset, Amount: want.Amount,
-		Nonce: want.Nonce}, nil
+		Nonce: want.Nonce,
+	}, nil
 }
 
 // Moved reports whether the transaction succeeded and its logs show the transfer.

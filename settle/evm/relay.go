@@ -59,9 +59,14 @@ func Classify(err error) Refusal {
 		text    string
 		refusal Refusal
 	}{
-		{"already known", RefusalKnown}, {"already imported", RefusalKnown},
-		{"nonce too low", RefusalNonceUsed}, {"nonce is too low", RefusalNonceUsed}, {"oldnonce", RefusalNonceUsed},
-		{"underpriced", RefusalUnderpriced}, {"less than block base fee", RefusalUnderpriced}, {"fee too low", RefusalUnderpriced},
+		{"already known", RefusalKnown},
+		{"already imported", RefusalKnown},
+		{"nonce too low", RefusalNonceUsed},
+		{"nonce is too low", RefusalNonceUsed},
+		{"oldnonce", RefusalNonceUsed},
+		{"underpriced", RefusalUnderpriced},
+		{"less than block base fee", RefusalUnderpriced},
+		{"fee too low", RefusalUnderpriced},
 		{"insufficient funds", RefusalFunds},
 	} {
 		if strings.Contains(message, known.text) {

@@ -50,8 +50,10 @@ type RPC struct {
 func Open(ctx context.Context, cfg Config) (*RPC, error) {
 	want, ok := cfg.Network.EIP155()
 	if !ok {
-		return nil, &abi.Error{Code: "rpc_config_invalid", Message: fmt.Sprintf("network %.60q is not an eip155 chain", cfg.Network),
-			Where: "Network", Fix: `write it like "eip155:8453"`}
+		return nil, &abi.Error{
+			Code: "rpc_config_invalid", Message: fmt.Sprintf("network %.60q is not an eip155 chain", cfg.Network),
+			Where: "Network", Fix: `write it like "eip155:8453"`,
+		}
 	}
 	endpoint, err := url.Parse(cfg.URL)
 	if err != nil || endpoint.Host == "" || endpoint.Scheme != "http" && endpoint.Scheme != "https" {
@@ -64,8 +66,10 @@ func Open(ctx context.Context, cfg Config) (*RPC, error) {
 		cfg.ResponseBytesMax = responseBytesMaxDefault
 	}
 	if cfg.Timeout < 0 || cfg.ResponseBytesMax < 0 || cfg.ResponseBytesMax > responseBytesMaxLimit {
-		return nil, &abi.Error{Code: "rpc_config_invalid",
-			Message: fmt.Sprintf("timeout or answer size is negative or above %d bytes", responseBytesMaxLimit)}
+		return nil, &abi.Error{
+			Code:    "rpc_config_invalid",
+			Message: fmt.Sprintf("timeout or answer size is negative or above %d bytes", responseBytesMaxLimit),
+		}
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the stdlib says so
 	transport.MaxIdleConnsPerHost = idleConnectionsMax
@@ -79,8 +83,10 @@ func Open(ctx context.Context, cfg Config) (*RPC, error) {
 		return nil, badAnswer("eth_chainId", err)
 	}
 	if got != want {
-		return nil, &abi.Error{Code: "rpc_wrong_chain", Message: fmt.Sprintf("the node serves eip155:%d, not %s", got, cfg.Network),
-			Fix: "check the RPC URL"}
+		return nil, &abi.Error{
+			Code: "rpc_wrong_chain", Message: fmt.Sprintf("the node serves eip155:%d, not %s", got, cfg.Network),
+			Fix: "check the RPC URL",
+		}
 	}
 	return r, nil
 }
@@ -146,14 +152,18 @@ func (r *RPC) callWith(ctx context.Context, method string, params any) (json.Raw
 	}
 	text, status, err := r.post(ctx, body)
 	if err != nil {
-		return nil, &abi.Error{Code: "rpc_unreachable", Message: "the node did not answer " + method, Retry: abi.RetryLater,
-			Fix: "check that the node is up and the URL is right", Cause: err}
+		return nil, &abi.Error{
+			Code: "rpc_unreachable", Message: "the node did not answer " + method, Retry: abi.RetryLater,
+			Fix: "check that the node is up and the URL is right", Cause: err,
+		}
 	}
 	var answer answerWire
 	if err := json.Unmarshal(text, &answer); err != nil {
 		if status != http.StatusOK {
-			return nil, &abi.Error{Code: "rpc_unreachable", Message: fmt.Sprintf("the node answered %s with HTTP status %d", method, status),
-				Retry: abi.RetryLater, Fix: "check the node's quota and the URL"}
+			return nil, &abi.Error{
+				Code: "rpc_unreachable", Message: fmt.Sprintf("the node answered %s with HTTP status %d", method, status),
+				Retry: abi.RetryLater, Fix: "check the node's quota and the URL",
+			}
 		}
 		return nil, badAnswer(method, errors.New("not JSON"))
 	}
@@ -215,6 +225,8 @@ func clip(s string) string {
 }
 
 func badAnswer(method string, cause error) error {
-	return &abi.Error{Code: "rpc_bad_answer", Message: "the node's answer to " + method + " makes no sense", Retry: abi.RetryLater,
-		Fix: "use another node", Cause: cause}
+	return &abi.Error{
+		Code: "rpc_bad_answer", Message: "the node's answer to " + method + " makes no sense", Retry: abi.RetryLater,
+		Fix: "use another node", Cause: cause,
+	}
 }

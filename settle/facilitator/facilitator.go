@@ -37,8 +37,10 @@ func Open(ctx context.Context, cfg Config) (*Facilitator, error) {
 	if !ok {
 		return nil, configFault("RPC", "serves no eip155 network")
 	}
-	f := &Facilitator{config: cfg, chainID: chainID, tokens: map[abi.Asset]token{}, busy: map[ClaimKey]struct{}{},
-		requests: make(chan struct{}, cfg.RequestsMax)}
+	f := &Facilitator{
+		config: cfg, chainID: chainID, tokens: map[abi.Asset]token{}, busy: map[ClaimKey]struct{}{},
+		requests: make(chan struct{}, cfg.RequestsMax),
+	}
 	for _, asset := range cfg.Assets {
 		if f.tokens[asset], err = readToken(ctx, cfg.RPC, asset); err != nil {
 			return nil, fmt.Errorf("read token %s: %w", asset, err)

@@ -61,8 +61,10 @@ func (w *world) open(t testing.TB, change func(*facilitator.Config)) door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := facilitator.Config{RPC: w.rpc, Assets: []abi.Asset{w.chain.Token()}, Key: key, Journal: w.journal,
-		PollInterval: 20 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
+	cfg := facilitator.Config{
+		RPC: w.rpc, Assets: []abi.Asset{w.chain.Token()}, Key: key, Journal: w.journal,
+		PollInterval: 20 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
+	}
 	if change != nil {
 		change(&cfg)
 	}
@@ -97,8 +99,10 @@ func (w testWriter) Write(line []byte) (int, error) {
 // order is an authorization that would go through.
 func (w *world) order(t testing.TB) devchaintest.Authorization {
 	t.Helper()
-	return devchaintest.Authorization{From: w.payer.Address, To: w.payee.Address, Value: abi.NewAmount(price),
-		ValidBefore: uint64(time.Now().Unix()) + 120, Nonce: devchaintest.Nonce(t)}
+	return devchaintest.Authorization{
+		From: w.payer.Address, To: w.payee.Address, Value: abi.NewAmount(price),
+		ValidBefore: uint64(time.Now().Unix()) + 120, Nonce: devchaintest.Nonce(t),
+	}
 }
 
 func (w *world) signed(t testing.TB, a devchaintest.Authorization) []byte {
@@ -107,8 +111,10 @@ func (w *world) signed(t testing.TB, a devchaintest.Authorization) []byte {
 }
 
 func (w *world) offer() object {
-	return object{"scheme": "exact", "network": string(w.chain.Network()), "amount": strconv.Itoa(price), "asset": devchain.TokenAddress,
-		"payTo": w.payee.Address, "maxTimeoutSeconds": 120, "extra": object{"name": "USDC", "version": "2"}}
+	return object{
+		"scheme": "exact", "network": string(w.chain.Network()), "amount": strconv.Itoa(price), "asset": devchain.TokenAddress,
+		"payTo": w.payee.Address, "maxTimeoutSeconds": 120, "extra": object{"name": "USDC", "version": "2"},
+	}
 }
 
 // request is a facilitator request of version 2 that a test may change before it is sent.
@@ -116,8 +122,12 @@ func (w *world) request(a devchaintest.Authorization, signature []byte) object {
 	return object{"x402Version": 2, "paymentRequirements": w.offer(), "paymentPayload": object{
 		"x402Version": 2, "accepted": w.offer(), "payload": object{
 			"signature": "0x" + hex.EncodeToString(signature),
-			"authorization": object{"from": a.From, "to": a.To, "value": a.Value.String(), "validAfter": strconv.FormatUint(a.ValidAfter, 10),
-				"validBefore": strconv.FormatUint(a.ValidBefore, 10), "nonce": "0x" + hex.EncodeToString(a.Nonce[:])}}}}
+			"authorization": object{
+				"from": a.From, "to": a.To, "value": a.Value.String(), "validAfter": strconv.FormatUint(a.ValidAfter, 10),
+				"validBefore": strconv.FormatUint(a.ValidBefore, 10), "nonce": "0x" + hex.EncodeToString(a.Nonce[:]),
+			},
+		},
+	}}
 }
 
 // fresh is a request that would be settled.

@@ -40,7 +40,7 @@ func (f *Facilitator) bounded(next http.HandlerFunc) http.HandlerFunc {
 			next(w, r)
 		default:
 			w.Header().Set("Retry-After", retryAfterSeconds)
-			f.fail(w, http.StatusTooManyRequests, "too many requests at once")
+			f.fail(w, r, http.StatusTooManyRequests, "too many requests at once")
 		}
 	}
 }
@@ -49,11 +49,11 @@ func (f *Facilitator) bounded(next http.HandlerFunc) http.HandlerFunc {
 func (f *Facilitator) readRequest(w http.ResponseWriter, r *http.Request) (request x402.FacilitatorRequest, no *refusal, ok bool) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, x402.FacilitatorRequestBytesMax))
 	if tooLong := new(http.MaxBytesError); errors.As(err, &tooLong) {
-		f.fail(w, http.StatusRequestEntityTooLarge, "the body is too long")
+		f.fail(w, r, http.StatusRequestEntityTooLarge, "the body is too long")
 		return request, nil, false
 	}
 	if err != nil {
-		f.fail(w, http.StatusBadRequest, "the body could not be read")
+		f.fail(w, r, http.StatusBadRequest, "the body could not be read")
 		return request, nil, false
 	}
 	request, err = x402.ParseFacilitatorRequest(body)
@@ -63,7 +63,7 @@ func (f *Facilitator) readRequest(w http.ResponseWriter, r *http.Request) (reque
 	if no, isRefusal := shapeRefusal(err); isRefusal {
 		return request, no, true
 	}
-	f.fail(w, http.StatusBadRequest, asFault(err).Message)
+	f.fail(w, r, http.StatusBadRequest, asFault(err).Message)
 	return request, nil, false
 }
 
@@ -80,13 +80,13 @@ func (f *Facilitator) serveVerify(w http.ResponseWriter, r *http.Request) {
 	status, answer := http.StatusOK, x402.VerifyResponse{IsValid: true, Payer: o.payerText}
 	switch {
 	case err != nil:
-		status = f.unavailable(w, "verify", err)
+		status = f.unavailable(w, r, "verify", err)
 		answer = x402.VerifyResponse{InvalidReason: reasonUnexpectedVerify, InvalidMessage: "the payment could not be checked now", Payer: o.payerText}
 	case no != nil:
 		answer = x402.VerifyResponse{InvalidReason: no.reason, InvalidMessage: no.message, Payer: o.payerText}
 	}
 	text, err := x402.EncodeVerifyResponse(answer)
-	f.reply(w, status, text, err)
+	f.reply(w, r, status, text, err)
 }
 
 func (f *Facilitator) verify(ctx context.Context, request x402.FacilitatorRequest) (order, *refusal, error) {
@@ -127,24 +127,25 @@ func (f *Facilitator) serveSettle(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	status, answer := http.StatusOK, x402.SettleResponse{}
+	status := http.StatusOK
+	var answer x402.SettleResponse
 	var err error
 	if no != nil {
 		answer = f.refused(order{}, no)
 	} else if answer, err = f.settle(r.Context(), request); err != nil {
-		status = f.unavailable(w, "settle", err)
+		status = f.unavailable(w, r, "settle", err)
 		answer = f.refused(order{}, refuse(reasonUnexpectedSettle, "nothing was broadcast; send the same request again"))
 	}
 	text, err := x402.EncodeSettleResponse(answer)
-	f.reply(w, status, text, err)
+	f.reply(w, r, status, text, err)
 }
 
-func (f *Facilitator) serveSupported(w http.ResponseWriter, _ *http.Request) {
+func (f *Facilitator) serveSupported(w http.ResponseWriter, r *http.Request) {
 	text, err := x402.EncodeSupportedResponse(x402.SupportedResponse{
 		Kinds:   []x402.Kind{{X402Version: x402.Version, Scheme: schemeExact, Network: f.config.RPC.Network()}},
 		Signers: map[string][]string{"eip155:*": {f.relayer.address.String()}},
 	})
-	f.reply(w, http.StatusOK, text, err)
+	f.reply(w, r, http.StatusOK, text, err)
 }
 
 type healthWire struct {
@@ -159,34 +160,34 @@ func (f *Facilitator) serveHealth(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	status, health := http.StatusOK, healthWire{"ok", f.config.RPC.Network(), f.Relayer(), len(f.relayer.inOrder())}
 	if _, err := f.config.RPC.HeaderAt(ctx, evm.Latest); err != nil {
-		status = f.unavailable(w, "health", err)
+		status = f.unavailable(w, r, "health", err)
 		health.Status = "the chain does not answer"
 	}
 	text, err := json.Marshal(health)
-	f.reply(w, status, text, err)
+	f.reply(w, r, status, text, err)
 }
 
 // unavailable logs what the caller is not told.
-func (f *Facilitator) unavailable(w http.ResponseWriter, doing string, err error) int {
-	f.config.Logger.Error("facilitator: "+doing, "error", err)
+func (f *Facilitator) unavailable(w http.ResponseWriter, r *http.Request, doing string, err error) int {
+	f.config.Logger.ErrorContext(r.Context(), "facilitator: "+doing, "error", err)
 	w.Header().Set("Retry-After", retryAfterSeconds)
 	return http.StatusServiceUnavailable
 }
 
-func (f *Facilitator) fail(w http.ResponseWriter, status int, message string) {
+func (f *Facilitator) fail(w http.ResponseWriter, r *http.Request, status int, message string) {
 	text, err := json.Marshal(map[string]string{"error": message})
-	f.reply(w, status, text, err)
+	f.reply(w, r, status, text, err)
 }
 
-func (f *Facilitator) reply(w http.ResponseWriter, status int, text []byte, err error) {
+func (f *Facilitator) reply(w http.ResponseWriter, r *http.Request, status int, text []byte, err error) {
 	if err != nil {
-		f.config.Logger.Error("facilitator: encode answer", "error", err)
+		f.config.Logger.ErrorContext(r.Context(), "facilitator: encode answer", "error", err)
 		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer could not be written"}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	if _, err := w.Write(text); err != nil {
-		f.config.Logger.Debug("facilitator: caller hung up", "error", err)
+		f.config.Logger.DebugContext(r.Context(), "facilitator: caller hung up", "error", err)
 	}
 }

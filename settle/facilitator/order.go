@@ -53,10 +53,6 @@ func (o order) fingerprint() [32]byte {
 	return [32]byte(sum.Sum(nil))
 }
 
-func (o order) transfer() evm.Transfer {
-	return evm.Transfer{Asset: o.token.asset, Payer: o.payer, Payee: o.payee, Amount: o.value, Nonce: o.nonce}
-}
-
 // read checks everything that needs no chain, in the official order, so that the
 // first reason is the official one. Time is left out for a payment that is already
 // being settled: its answer must not change because its window closed meanwhile.
@@ -88,13 +84,15 @@ func (f *Facilitator) read(ctx context.Context, request x402.FacilitatorRequest,
 		return order{}, no, nil
 	}
 	a := signed.Authorization
-	o := order{token: tok, chainID: f.chainID, domainName: name, domainVersion: version, payerText: a.From, value: a.Value,
-		validAfter: a.ValidAfter, validBefore: a.ValidBefore, nonce: a.Nonce, signature: signed.Signature}
+	o := order{
+		token: tok, chainID: f.chainID, domainName: name, domainVersion: version, payerText: a.From, value: a.Value,
+		validAfter: a.ValidAfter, validBefore: a.ValidBefore, nonce: a.Nonce, signature: signed.Signature,
+	}
 	if o.payer, err = evm.ParseAddress(a.From); err != nil {
-		return o, refuse(reasonPayload, "payload.authorization.from is not an address"), nil
+		return o, refuse(reasonPayload, "payload.authorization.from is not an address"), nil //nolint:nilerr // a peer's bad input is a refusal, not a failure
 	}
 	if o.payee, err = evm.ParseAddress(a.To); err != nil {
-		return o, refuse(reasonPayload, "payload.authorization.to is not an address"), nil
+		return o, refuse(reasonPayload, "payload.authorization.to is not an address"), nil //nolint:nilerr // a peer's bad input is a refusal, not a failure
 	}
 	no, err = f.checkTerms(ctx, o, offer, checkTime)
 	return o, no, err
@@ -116,7 +114,7 @@ func (f *Facilitator) checkTerms(ctx context.Context, o order, offer x402.Requir
 	}
 	payTo, err := evm.ParseAddress(offer.PayTo)
 	if err != nil {
-		return refuse(reasonRequirements, "paymentRequirements.payTo is not an address"), nil
+		return refuse(reasonRequirements, "paymentRequirements.payTo is not an address"), nil //nolint:nilerr // a peer's bad input is a refusal, not a failure
 	}
 	if payTo != o.payee {
 		return refuse(reasonRecipient, "the payment is to %s, the offer to %s", o.payee, payTo), nil
@@ -151,14 +149,14 @@ func anyTime(order) *refusal { return nil }
 func (f *Facilitator) tokenOf(ctx context.Context, offer x402.Requirements) (token, *refusal, error) {
 	asset, err := abi.ERC20(offer.Network, offer.Asset)
 	if err != nil {
-		return token{}, refuse(reasonRequirements, "paymentRequirements.asset is not a token address"), nil
+		return token{}, refuse(reasonRequirements, "paymentRequirements.asset is not a token address"), nil //nolint:nilerr // a peer's bad input is a refusal, not a failure
 	}
 	if tok, ok := f.tokens[asset]; ok {
 		return tok, nil, nil
 	}
 	contract, err := evm.ParseAddress(asset.Reference())
 	if err != nil {
-		return token{}, refuse(reasonRequirements, "paymentRequirements.asset is not a token address"), nil
+		return token{}, refuse(reasonRequirements, "paymentRequirements.asset is not a token address"), nil //nolint:nilerr // a peer's bad input is a refusal, not a failure
 	}
 	code, err := f.config.RPC.Code(ctx, contract)
 	if err != nil {

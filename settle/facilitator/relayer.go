@@ -74,9 +74,11 @@ type flight struct {
 func (f *flight) last() Attempt { return f.attempts[len(f.attempts)-1] }
 
 func newRelayer(c Config, chainID uint64) *relayer {
-	return &relayer{rpc: c.RPC, journal: c.Journal, key: c.Key, address: c.Key.Address(), gasMax: c.GasMax, feeCap: c.FeeCapWei,
+	return &relayer{
+		rpc: c.RPC, journal: c.Journal, key: c.Key, address: c.Key.Address(), gasMax: c.GasMax, feeCap: c.FeeCapWei,
 		signer: types.LatestSignerForChainID(new(big.Int).SetUint64(chainID)), now: c.Now, logger: c.Logger, poll: c.PollInterval,
-		slots: make(chan struct{}, inFlightMax), flights: map[ClaimKey]*flight{}, wake: make(chan struct{}, 1), quit: make(chan struct{})}
+		slots: make(chan struct{}, inFlightMax), flights: map[ClaimKey]*flight{}, wake: make(chan struct{}, 1), quit: make(chan struct{}),
+	}
 }
 
 // open takes up what an earlier run left behind and starts watching. Claims without a
@@ -96,8 +98,10 @@ func (r *relayer) open(ctx context.Context) error {
 		return fmt.Errorf("read relayer nonce: %w", err)
 	}
 	if pending > mined+pendingAheadMax {
-		return &abi.Error{Code: "relayer_nonce_gap", Message: fmt.Sprintf("the node has %d transactions of the relayer waiting", pending-mined),
-			Fix: "another program uses this key; give the facilitator its own"}
+		return &abi.Error{
+			Code: "relayer_nonce_gap", Message: fmt.Sprintf("the node has %d transactions of the relayer waiting", pending-mined),
+			Fix: "another program uses this key; give the facilitator its own",
+		}
 	}
 	r.next = max(mined, pending)
 	left, err := r.journal.ListOpen(ctx, r.rpc.Network(), r.address)
@@ -128,8 +132,10 @@ func (r *relayer) open(ctx context.Context) error {
 
 // resumed makes the flight of a settlement that only the journal knows.
 func (r *relayer) resumed(s Settlement, headNumber uint64) *flight {
-	return &flight{claim: s.Claim, attempts: s.Attempts, done: make(chan struct{}), holds: r.tryHold(),
-		sentBlock: headNumber, bumpedBlock: headNumber, sentAt: r.now()}
+	return &flight{
+		claim: s.Claim, attempts: s.Attempts, done: make(chan struct{}), holds: r.tryHold(),
+		sentBlock: headNumber, bumpedBlock: headNumber, sentAt: r.now(),
+	}
 }
 
 // adopt takes up an open settlement that has a transaction but no flight, which is
@@ -241,7 +247,7 @@ func (r *relayer) assign(ctx context.Context, f *flight, to evm.Address, offered
 // looking at the chain: a refusal here may come after an acceptance elsewhere.
 func (r *relayer) broadcast(ctx context.Context, a Attempt) {
 	if _, err := r.rpc.SendRaw(context.WithoutCancel(ctx), a.Raw); err != nil && evm.Classify(err) != evm.RefusalKnown {
-		r.logger.Warn("facilitator: broadcast", "tx", a.TxHash.String(), "relayer_nonce", a.RelayerNonce, "error", err)
+		r.logger.WarnContext(ctx, "facilitator: broadcast", "tx", a.TxHash.String(), "relayer_nonce", a.RelayerNonce, "error", err)
 	}
 }
 

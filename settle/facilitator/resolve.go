@@ -21,7 +21,7 @@ func (r *relayer) resolve(ctx context.Context, f *flight, head evm.Header) {
 	for _, a := range f.attempts {
 		m, found, err := r.rpc.Mined(ctx, a.TxHash)
 		if err != nil {
-			r.logger.Warn("facilitator: read receipt", "tx", a.TxHash.String(), "error", err)
+			r.logger.WarnContext(ctx, "facilitator: read receipt", "tx", a.TxHash.String(), "error", err)
 			return
 		}
 		if !found {
@@ -29,7 +29,7 @@ func (r *relayer) resolve(ctx context.Context, f *flight, head evm.Header) {
 		}
 		result, err := r.judgeMined(ctx, f.claim, m)
 		if err != nil {
-			r.logger.Warn("facilitator: read outcome", "tx", a.TxHash.String(), "error", err)
+			r.logger.WarnContext(ctx, "facilitator: read outcome", "tx", a.TxHash.String(), "error", err)
 			return
 		}
 		r.finish(ctx, f, result)
@@ -88,8 +88,10 @@ func (r *relayer) usedElsewhere(ctx context.Context, c Claim, own []Attempt) (Re
 		return Result{}, false, err
 	}
 	result := Result{Reason: reasonNonceUsed}
-	tx, block, err := r.rpc.FindUse(ctx, evm.Authorization{Asset: c.Key.Asset, Payer: c.Key.Payer, Nonce: c.Key.Nonce,
-		ValidBefore: c.ValidBefore, FromBlock: c.FromBlock})
+	tx, block, err := r.rpc.FindUse(ctx, evm.Authorization{
+		Asset: c.Key.Asset, Payer: c.Key.Payer, Nonce: c.Key.Nonce,
+		ValidBefore: c.ValidBefore, FromBlock: c.FromBlock,
+	})
 	switch abi.CodeOf(err) {
 	case "":
 		result.TxHash, result.Block = tx, block
@@ -107,12 +109,12 @@ func (r *relayer) usedElsewhere(ctx context.Context, c Claim, own []Attempt) (Re
 // somebody else uses the key. If the authorization still lives it gets a new nonce;
 // that cannot pay twice, because the token takes it once.
 func (r *relayer) displaced(ctx context.Context, f *flight, head evm.Header) {
-	r.logger.Error("facilitator: a relayer nonce was spent by an unknown transaction", "relayer_nonce", f.last().RelayerNonce,
+	r.logger.ErrorContext(ctx, "facilitator: a relayer nonce was spent by an unknown transaction", "relayer_nonce", f.last().RelayerNonce,
 		"fix", "let nothing else use the relayer key")
 	elsewhere, used, err := r.usedElsewhere(ctx, f.claim, f.attempts)
 	switch {
 	case err != nil:
-		r.logger.Warn("facilitator: read authorization state", "error", err)
+		r.logger.WarnContext(ctx, "facilitator: read authorization state", "error", err)
 	case used:
 		r.finish(ctx, f, elsewhere)
 	case head.TimeUnixS >= f.claim.ValidBefore:
@@ -125,7 +127,7 @@ func (r *relayer) displaced(ctx context.Context, f *flight, head evm.Header) {
 func (r *relayer) relaunch(ctx context.Context, f *flight, head evm.Header) {
 	mined, err := r.rpc.TransactionCount(ctx, r.address, evm.Pending)
 	if err != nil {
-		r.logger.Warn("facilitator: read relayer nonce", "error", err)
+		r.logger.WarnContext(ctx, "facilitator: read relayer nonce", "error", err)
 		return
 	}
 	r.mu.Lock()
@@ -135,17 +137,17 @@ func (r *relayer) relaunch(ctx context.Context, f *flight, head evm.Header) {
 	r.mu.Unlock()
 	offered, err := freshFees(head.BaseFeeWei, f.last().TipWei, r.feeCap)
 	if err != nil {
-		r.logger.Warn("facilitator: price transaction", "error", err)
+		r.logger.WarnContext(ctx, "facilitator: price transaction", "error", err)
 		return
 	}
 	to, err := r.rpc.Contract(f.claim.Key.Asset)
 	if err != nil {
-		r.logger.Error("facilitator: read asset", "error", err)
+		r.logger.ErrorContext(ctx, "facilitator: read asset", "error", err)
 		return
 	}
 	attempt, err := r.assign(ctx, f, to, offered)
 	if err != nil {
-		r.logger.Error("facilitator: assign a new relayer nonce", "error", err)
+		r.logger.ErrorContext(ctx, "facilitator: assign a new relayer nonce", "error", err)
 		return
 	}
 	f.bumpedBlock = head.Number
@@ -156,7 +158,7 @@ func (r *relayer) relaunch(ctx context.Context, f *flight, head evm.Header) {
 func (r *relayer) finish(ctx context.Context, f *flight, result Result) {
 	result.At = r.now()
 	if err := r.journal.RecordResult(ctx, f.claim.Key, result); err != nil {
-		r.logger.Error("facilitator: record result", "error", err)
+		r.logger.ErrorContext(ctx, "facilitator: record result", "error", err)
 		return // the next look tries again
 	}
 	r.mu.Lock()

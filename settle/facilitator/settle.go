@@ -59,8 +59,10 @@ func (f *Facilitator) first(ctx context.Context, o order) (x402.SettleResponse, 
 	if err := f.relayer.hold(holdCtx); err != nil {
 		return x402.SettleResponse{}, err
 	}
-	claim := Claim{Key: o.key(), Fingerprint: o.fingerprint(), Payee: o.payee, Amount: o.value, ValidBefore: o.validBefore,
-		Relayer: f.relayer.address, CallData: o.callData(len(view.code) > 0), FromBlock: view.head.Number, At: f.config.Now()}
+	claim := Claim{
+		Key: o.key(), Fingerprint: o.fingerprint(), Payee: o.payee, Amount: o.value, ValidBefore: o.validBefore,
+		Relayer: f.relayer.address, CallData: o.callData(len(view.code) > 0), FromBlock: view.head.Number, At: f.config.Now(),
+	}
 	s, created, err := f.config.Journal.Claim(ctx, claim)
 	if err != nil || !created {
 		f.relayer.release()
@@ -76,7 +78,7 @@ func (f *Facilitator) first(ctx context.Context, o order) (x402.SettleResponse, 
 		defer cancel()
 		if releaseErr := f.config.Journal.Release(releaseCtx, claim.Key); releaseErr != nil {
 			// The record may exist, and then the next start broadcasts it: that is no failure.
-			f.config.Logger.Error("facilitator: launch settlement", "error", errors.Join(err, releaseErr))
+			f.config.Logger.ErrorContext(ctx, "facilitator: launch settlement", "error", errors.Join(err, releaseErr))
 			return f.pending(o, evm.Hash{}), nil
 		}
 		return x402.SettleResponse{}, err
@@ -123,7 +125,7 @@ func (f *Facilitator) again(ctx context.Context, o order, s Settlement) (x402.Se
 	case found && s.Relayer == f.relayer.address && len(s.Attempts) > 0:
 		flying, err := f.relayer.adopt(ctx, s)
 		if err != nil {
-			f.config.Logger.Error("facilitator: take up settlement", "error", err)
+			f.config.Logger.ErrorContext(ctx, "facilitator: take up settlement", "error", err)
 			break
 		}
 		return f.await(ctx, o, flying)
@@ -158,7 +160,7 @@ func (f *Facilitator) concluded(ctx context.Context, o order, r Result) x402.Set
 	}
 	first, err := f.config.Journal.Deliver(ctx, o.key())
 	if err != nil {
-		f.config.Logger.Error("facilitator: mark success as told", "error", err)
+		f.config.Logger.ErrorContext(ctx, "facilitator: mark success as told", "error", err)
 		return f.pending(o, r.TxHash)
 	}
 	if !first {

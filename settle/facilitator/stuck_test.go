@@ -4,7 +4,6 @@ package facilitator_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -24,7 +23,7 @@ func TestAStuckTransactionIsReplacedAtItsNonceByADearerOne(t *testing.T) {
 	w := newWorld(t, devchain.Config{})
 	a := w.order(t)
 	w.rpc = w.losing(t, func() string { // a node that says yes and forgets the first transaction
-		s, found, err := w.journal.Find(context.Background(), w.key(t, a))
+		s, found, err := w.journal.Find(t.Context(), w.key(t, a))
 		if err != nil || !found || len(s.Attempts) == 0 {
 			return ""
 		}
@@ -39,7 +38,7 @@ func TestAStuckTransactionIsReplacedAtItsNonceByADearerOne(t *testing.T) {
 			case <-commits:
 				return
 			case <-time.After(100 * time.Millisecond):
-				if err := w.chain.Commit(context.Background()); err != nil {
+				if err := w.chain.Commit(t.Context()); err != nil {
 					t.Errorf("commit: %v", err)
 					return
 				}

@@ -31,8 +31,10 @@ func freshFees(baseFeeWei, tipWei, capWei abi.Amount) (fees, error) {
 		return fees{}, fmt.Errorf("base fee and tip: %w", err)
 	}
 	if need.Cmp(capWei) > 0 {
-		return fees{}, &abi.Error{Code: "fee_above_cap", Message: fmt.Sprintf("gas costs %s wei, the cap is %s", need, capWei),
-			Fix: "wait for cheaper gas or raise FeeCapWei", Retry: abi.RetryLater}
+		return fees{}, &abi.Error{
+			Code: "fee_above_cap", Message: fmt.Sprintf("gas costs %s wei, the cap is %s", need, capWei),
+			Fix: "wait for cheaper gas or raise FeeCapWei", Retry: abi.RetryLater,
+		}
 	}
 	return fees{lesser(total, capWei), tip}, nil
 }

@@ -77,8 +77,10 @@ func (f *Facilitator) judge(ctx context.Context, o order) (chainView, *refusal, 
 
 // simulate runs the transaction as the relayer would, at the relayer's gas limit.
 func (f *Facilitator) simulate(ctx context.Context, o order, v chainView) (*refusal, error) {
-	_, err := f.config.RPC.Call(ctx, evm.CallRequest{From: f.relayer.address, To: o.token.contract,
-		Data: o.callData(len(v.code) > 0), GasMax: f.config.GasMax}, evm.AtTag(evm.Latest))
+	_, err := f.config.RPC.Call(ctx, evm.CallRequest{
+		From: f.relayer.address, To: o.token.contract,
+		Data: o.callData(len(v.code) > 0), GasMax: f.config.GasMax,
+	}, evm.AtTag(evm.Latest))
 	if err == nil {
 		return nil, nil
 	}

@@ -149,8 +149,10 @@ func TestWhatIsNoFacilitatorRequestIsA400WithoutInternals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, devchain.Config{})
 	d := w.open(t, nil)
-	for _, body := range []string{"", "{", "null", "[]", "7", `"x"`, "{}", `{"x402Version":2}`, `{"paymentPayload":{},"paymentRequirements":null}`,
-		`{"x402Version":2,"x402Version":2}`, strings.Repeat("[", 10_000)} {
+	for _, body := range []string{
+		"", "{", "null", "[]", "7", `"x"`, "{}", `{"x402Version":2}`, `{"paymentPayload":{},"paymentRequirements":null}`,
+		`{"x402Version":2,"x402Version":2}`, strings.Repeat("[", 10_000),
+	} {
 		for _, path := range []string{"/verify", "/settle"} {
 			if a := d.send(t, path, body); a.status != http.StatusBadRequest || a.Error == "" {
 				t.Errorf("%s %.40q: %+v, want 400 with an error", path, body, a)

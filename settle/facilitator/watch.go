@@ -49,12 +49,12 @@ func (r *relayer) lookOnce(ctx context.Context) bool {
 	defer cancel()
 	head, err := r.rpc.HeaderAt(ctx, evm.Latest)
 	if err != nil {
-		r.logger.Warn("facilitator: read head", "error", err)
+		r.logger.WarnContext(ctx, "facilitator: read head", "error", err)
 		return true
 	}
 	mined, err := r.rpc.TransactionCount(ctx, r.address, evm.Latest)
 	if err != nil {
-		r.logger.Warn("facilitator: read relayer nonce", "error", err)
+		r.logger.WarnContext(ctx, "facilitator: read relayer nonce", "error", err)
 		return true
 	}
 	for _, f := range open {
@@ -107,21 +107,21 @@ func (r *relayer) replace(ctx context.Context, f *flight) {
 	last := f.last()
 	higher, ok := fees{last.MaxFeeWei, last.TipWei}.raised(r.feeCap)
 	if !ok {
-		r.logger.Warn("facilitator: transaction is stuck at the fee cap", "tx", last.TxHash.String())
+		r.logger.WarnContext(ctx, "facilitator: transaction is stuck at the fee cap", "tx", last.TxHash.String())
 		return
 	}
 	to, err := r.rpc.Contract(f.claim.Key.Asset)
 	if err != nil {
-		r.logger.Error("facilitator: replace transaction", "error", err)
+		r.logger.ErrorContext(ctx, "facilitator: replace transaction", "error", err)
 		return
 	}
 	attempt, err := r.sign(last.RelayerNonce, to, f.claim.CallData, higher)
 	if err != nil {
-		r.logger.Error("facilitator: replace transaction", "error", err)
+		r.logger.ErrorContext(ctx, "facilitator: replace transaction", "error", err)
 		return
 	}
 	if err := r.journal.RecordAttempt(ctx, f.claim.Key, attempt); err != nil {
-		r.logger.Error("facilitator: record replacement", "error", err)
+		r.logger.ErrorContext(ctx, "facilitator: record replacement", "error", err)
 		return
 	}
 	r.mu.Lock()
@@ -156,14 +156,14 @@ func (r *relayer) fillGap(ctx context.Context, open []*flight, mined uint64, hea
 	}
 	offered, err := freshFees(head.BaseFeeWei, oneWei, r.feeCap)
 	if err != nil {
-		r.logger.Warn("facilitator: fill nonce gap", "error", err)
+		r.logger.WarnContext(ctx, "facilitator: fill nonce gap", "error", err)
 		return
 	}
 	filler, err := r.sign(mined, r.address, nil, offered)
 	if err != nil {
-		r.logger.Error("facilitator: fill nonce gap", "error", err)
+		r.logger.ErrorContext(ctx, "facilitator: fill nonce gap", "error", err)
 		return
 	}
-	r.logger.Warn("facilitator: filling a relayer nonce nobody holds", "relayer_nonce", mined)
+	r.logger.WarnContext(ctx, "facilitator: filling a relayer nonce nobody holds", "relayer_nonce", mined)
 	r.broadcast(ctx, filler)
 }

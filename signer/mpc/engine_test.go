@@ -12,8 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/purserhq/purser/abi"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/bench/latency"
 	"github.com/purserhq/purser/signer"
 )
 
@@ -450,10 +453,19 @@ func TestAnEngineForgetsOnlyTheOldestSessions(t *testing.T) {
 func BenchmarkColdSignature(b *testing.B) {
 	engine := newEngine(b)
 	digest := sha256.Sum256([]byte("benchmark"))
-	for b.Loop() {
+	latency.Measure(b, time.Millisecond, func() error {
 		x, y := pair(b, Runtime, CoSigner, digest)
-		if ox, oy := signBoth(b, engine, x, y); ox.err != nil || oy.err != nil {
-			b.Fatalf("errors: %v; %v", ox.err, oy.err)
-		}
-	}
+		ox, oy := signBoth(b, engine, x, y)
+		return errors.Join(ox.err, oy.err)
+	})
+}
+
+// BenchmarkSingleKeySignature is the peer of a threshold signature: what a machine does that holds the whole key.
+func BenchmarkSingleKeySignature(b *testing.B) {
+	digest := sha256.Sum256([]byte("benchmark"))
+	key := secp256k1.PrivKeyFromBytes(digest[:])
+	latency.Measure(b, time.Millisecond, func() error {
+		ecdsa.SignCompact(key, digest[:], false)
+		return nil
+	})
 }

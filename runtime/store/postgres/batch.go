@@ -93,14 +93,16 @@ func (b *batch) Lookup(ctx context.Context, want ledger.Names) (found ledger.Fou
 	for i := range want.Tokens {
 		tokens[i] = want.Tokens[i][:]
 	}
+	agent := func(where string, args ...any) {
+		each(queue, selectAgent+where, args, func(row pgx.CollectableRow) error {
+			stored, err := scanAgent(row)
+			found.Agents = append(found.Agents, stored)
+			return err
+		})
+	}
 	if len(agents) > 0 {
-		each(queue, selectAgent+` WHERE token_sha256 = ANY($3) OR (tenant, id) IN
-			(SELECT * FROM unnest($1::text[], $2::text[]))`, []any{tenants, agents, tokens},
-			func(row pgx.CollectableRow) error {
-				agent, err := scanAgent(row)
-				found.Agents = append(found.Agents, agent)
-				return err
-			})
+		agent(` JOIN unnest($1::text[], $2::text[]) AS q(t, i) ON tenant = t AND id = i`, tenants, agents)
+		agent(` WHERE token_sha256 = ANY($1)`, tokens)
 	}
 	return found, b.tx.SendBatch(ctx, queue).Close()
 }

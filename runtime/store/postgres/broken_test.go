@@ -218,7 +218,7 @@ func TestKilledSessionsLoseNoAnswerAndNoBudget(t *testing.T) {
 
 func TestAServerThatIsNotThereIsACodedError(t *testing.T) {
 	_, err := openErr(t, "postgres://nobody:hunter2@127.0.0.1:1/none?connect_timeout=1")
-	if abi.CodeOf(err) != "store_open_failed" {
+	if abi.CodeOf(err) != "store_open_failed" || bytes.Contains([]byte(fmt.Sprint(err)), []byte("hunter2")) {
 		t.Errorf("got %v", err)
 	}
 	_, err = openErr(t, "postgres://nobody:hunter2@127.0.0.1:x/none")

@@ -24,20 +24,24 @@ const (
 )
 
 // runBatch is the only writer of this process. A batch that the database refuses as a whole runs again one by one,
-// so that one operation cannot fail its neighbours.
+// so that one operation cannot fail its neighbours. All of it shares one bound in time.
 func (s *Store) runBatch(ops []ledger.Op) []ledger.Result {
 	ctx, cancel := context.WithTimeout(context.Background(), batchTimeMax)
 	defer cancel()
 	results, err := s.commitBatch(ctx, ops)
-	switch {
-	case err == nil:
+	if err == nil {
 		return results
-	case len(ops) == 1 || abi.CodeOf(err) == store.ErrCommitUnknown.Code || !refused(err):
+	}
+	if len(ops) == 1 || !refused(err) {
 		return ledger.Fail(ops, err)
 	}
-	results = results[:0]
+	results = make([]ledger.Result, 0, len(ops))
 	for i := range ops {
-		results = append(results, s.runBatch(ops[i:i+1])...)
+		alone, err := s.commitBatch(ctx, ops[i:i+1])
+		if err != nil {
+			alone = ledger.Fail(ops[i:i+1], err)
+		}
+		results = append(results, alone...)
 	}
 	return results
 }
@@ -96,6 +100,7 @@ func (s *Store) try(ctx context.Context, b *batch, ops []ledger.Op) ([]ledger.Re
 	b.tx = tx
 	heads, reading, err := b.lockHeads(ctx, tenants, s.now)
 	if err != nil {
+		clear(s.known) // a restored database may have lost head rows: make them again
 		return nil, fmt.Errorf("lock heads: %w", err)
 	}
 	results, writes, err := ledger.Batch(ctx, b, &s.clock, heads, reading, ops)
@@ -194,10 +199,18 @@ func retryable(err error) bool {
 	return answer.Code[:2] == "08" || answer.Code[:2] == "57" && answer.Code != "57014"
 }
 
-// refused says that the database does not take something in the batch, and that trying each operation alone helps.
+// refused says that the database does not take a value in the batch (classes of data, integrity and limits, and
+// what a trigger raises), so that trying each operation alone helps.
 func refused(err error) bool {
 	var answer *pgconn.PgError
-	return errors.As(err, &answer) && (!retryable(err) || answer.Code == "23505")
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.Code[:2] {
+	case "22", "23", "54", "P0":
+		return true
+	}
+	return false
 }
 
 func isCoded(err error) bool {

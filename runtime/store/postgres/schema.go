@@ -19,7 +19,7 @@ CREATE TABLE payments (
 	state TEXT COLLATE "C" NOT NULL, version BIGINT NOT NULL, digest BYTEA, due_ms BIGINT NOT NULL,
 	body BYTEA, response BYTEA,
 	created_ms BIGINT NOT NULL, updated_ms BIGINT NOT NULL, born BIGINT NOT NULL,
-	PRIMARY KEY (tenant, id), UNIQUE (tenant, agent, key), UNIQUE (tenant, born)
+	PRIMARY KEY (tenant, id), UNIQUE (tenant, agent, key), UNIQUE (born, tenant)
 );
 CREATE UNIQUE INDEX payments_slot ON payments (tenant, slot) WHERE slot <> '';
 CREATE UNIQUE INDEX payments_digest ON payments (digest) WHERE digest IS NOT NULL;

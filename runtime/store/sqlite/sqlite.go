@@ -124,18 +124,24 @@ func (s *Store) Close() error {
 }
 
 // runBatch is the only writer. When a batch fails as a whole, its operations run one by one, so that one that the
-// database does not take cannot fail its neighbours.
+// database does not take cannot fail its neighbours. All of it shares one bound in time.
 func (s *Store) runBatch(ops []ledger.Op) []ledger.Result {
-	results, err := s.commitBatch(ops)
-	switch {
-	case err == nil:
+	ctx, cancel := context.WithTimeout(context.Background(), batchTimeMax)
+	defer cancel()
+	results, err := s.commitBatch(ctx, ops)
+	if err == nil {
 		return results
-	case len(ops) == 1 || abi.CodeOf(err) == store.ErrCommitUnknown.Code:
+	}
+	if len(ops) == 1 || abi.CodeOf(err) == store.ErrCommitUnknown.Code {
 		return ledger.Fail(ops, err)
 	}
-	results = results[:0]
+	results = make([]ledger.Result, 0, len(ops))
 	for i := range ops {
-		results = append(results, s.runBatch(ops[i:i+1])...)
+		alone, err := s.commitBatch(ctx, ops[i:i+1])
+		if err != nil {
+			alone = ledger.Fail(ops[i:i+1], err)
+		}
+		results = append(results, alone...)
 	}
 	return results
 }
@@ -143,9 +149,7 @@ func (s *Store) runBatch(ops []ledger.Op) []ledger.Result {
 // errNothing rolls back a batch that has nothing to write.
 var errNothing = errors.New("nothing to write")
 
-func (s *Store) commitBatch(ops []ledger.Op) (results []ledger.Result, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), batchTimeMax)
-	defer cancel()
+func (s *Store) commitBatch(ctx context.Context, ops []ledger.Op) (results []ledger.Result, err error) {
 	wrote := false
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
 		b := newBatch(tx)

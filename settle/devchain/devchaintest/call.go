@@ -66,8 +66,10 @@ func Send(t testing.TB, c *devchain.Chain, from devchain.Account, to string, dat
 	}
 	id, _ := c.Network().EIP155()
 	chainID := new(big.Int).SetUint64(id)
-	body := &types.DynamicFeeTx{ChainID: chainID, Nonce: nonce, Data: data, Gas: gasMax,
-		GasFeeCap: big.NewInt(feeCapWei), GasTipCap: big.NewInt(1)}
+	body := &types.DynamicFeeTx{
+		ChainID: chainID, Nonce: nonce, Data: data, Gas: gasMax,
+		GasFeeCap: big.NewInt(feeCapWei), GasTipCap: big.NewInt(1),
+	}
 	if to != "" {
 		address := common.HexToAddress(to)
 		body.To = &address

@@ -49,8 +49,10 @@ var wholeSeconds = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
 
 func claim(t *testing.T) facilitator.Claim {
 	t.Helper()
-	c := facilitator.Claim{Key: facilitator.ClaimKey{Asset: token}, Amount: abi.NewAmount(10_000), ValidBefore: 1 << 40,
-		CallData: []byte{0xe3, 0xee, 0x16, 0x0e, 1, 2, 3}, FromBlock: 7, At: wholeSeconds}
+	c := facilitator.Claim{
+		Key: facilitator.ClaimKey{Asset: token}, Amount: abi.NewAmount(10_000), ValidBefore: 1 << 40,
+		CallData: []byte{0xe3, 0xee, 0x16, 0x0e, 1, 2, 3}, FromBlock: 7, At: wholeSeconds,
+	}
 	for _, part := range [][]byte{c.Key.Payer[:], c.Key.Nonce[:], c.Fingerprint[:], c.Payee[:], c.Relayer[:]} {
 		if _, err := rand.Read(part); err != nil {
 			t.Fatal(err)
@@ -60,13 +62,17 @@ func claim(t *testing.T) facilitator.Claim {
 }
 
 func attempt(nonce uint64, id byte) facilitator.Attempt {
-	return facilitator.Attempt{RelayerNonce: nonce, Raw: []byte{2, id}, TxHash: evm.Hash{id, byte(nonce)}, MaxFeeWei: abi.NewAmount(100),
-		TipWei: abi.NewAmount(1), At: wholeSeconds}
+	return facilitator.Attempt{
+		RelayerNonce: nonce, Raw: []byte{2, id}, TxHash: evm.Hash{id, byte(nonce & 0xff)}, MaxFeeWei: abi.NewAmount(100),
+		TipWei: abi.NewAmount(1), At: wholeSeconds,
+	}
 }
 
 func success(id byte) facilitator.Result {
-	return facilitator.Result{Success: true, TxHash: evm.Hash{id}, Block: 9, BlockHash: evm.Hash{8}, GasUsed: 72_260,
-		FeeWei: abi.NewAmount(361_300_000_000), At: wholeSeconds}
+	return facilitator.Result{
+		Success: true, TxHash: evm.Hash{id}, Block: 9, BlockHash: evm.Hash{8}, GasUsed: 72_260,
+		FeeWei: abi.NewAmount(361_300_000_000), At: wholeSeconds,
+	}
 }
 
 func made(t *testing.T, j facilitator.Journal) facilitator.Claim {
@@ -129,7 +135,7 @@ func claimOnce(t *testing.T, open func() facilitator.Journal) {
 
 func claimRace(t *testing.T, open func() facilitator.Journal) {
 	j, c := open(), claim(t)
-	wins := race(t, func() (bool, error) { _, created, err := j.Claim(context.Background(), c); return created, err })
+	wins := race(t, func() (bool, error) { _, created, err := j.Claim(t.Context(), c); return created, err })
 	if wins != 1 {
 		t.Errorf("%d of %d racing claims were created", wins, racers)
 	}
@@ -239,7 +245,7 @@ func deliverRace(t *testing.T, open func() facilitator.Journal) {
 	j := open()
 	c := made(t, j)
 	must(t, j.RecordResult(t.Context(), c.Key, success(1)))
-	if firsts := race(t, func() (bool, error) { return j.Deliver(context.Background(), c.Key) }); firsts != 1 {
+	if firsts := race(t, func() (bool, error) { return j.Deliver(t.Context(), c.Key) }); firsts != 1 {
 		t.Errorf("%d of %d racing deliveries were first", firsts, racers)
 	}
 }
@@ -270,7 +276,7 @@ func listOpen(t *testing.T, open func() facilitator.Journal) {
 		c.Relayer = relayer
 		_, _, err := j.Claim(t.Context(), c)
 		must(t, err)
-		must(t, j.RecordAttempt(t.Context(), c.Key, attempt(nonce, byte(nonce))))
+		must(t, j.RecordAttempt(t.Context(), c.Key, attempt(nonce, byte(nonce&0xff))))
 		byNonce[nonce] = c.Key
 	}
 	must(t, j.RecordResult(t.Context(), byNonce[7], success(7)))

@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -134,7 +133,7 @@ func startServer() (err error) {
 	if err != nil {
 		return err
 	}
-	credential, err := unprivileged()
+	owner, err := unprivileged()
 	if err != nil {
 		return err
 	}
@@ -147,8 +146,8 @@ func startServer() (err error) {
 			err = errors.Join(err, stopServer())
 		}
 	}()
-	if credential != nil {
-		if err := os.Chown(private.dir, int(credential.Uid), int(credential.Gid)); err != nil {
+	if owner != nil {
+		if err := os.Chown(private.dir, owner.uid, owner.gid); err != nil {
 			return err
 		}
 	}
@@ -156,7 +155,7 @@ func startServer() (err error) {
 	defer cancel()
 	data := filepath.Join(private.dir, "data")
 	create := exec.CommandContext(ctx, initdb, "-D", data, "-U", "purser", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync") // #nosec G204 -- found above
-	create.Dir, create.SysProcAttr = private.dir, &syscall.SysProcAttr{Credential: credential}
+	create.Dir, create.SysProcAttr = private.dir, attributes(owner)
 	if out, err := create.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
@@ -164,7 +163,7 @@ func startServer() (err error) {
 	serve := exec.Command(postgres, "-D", data, "-k", private.dir, "-c", "listen_addresses=", //nolint:noctx // #nosec G204
 		"-c", "max_connections="+strconv.Itoa(connsMax))
 	serve.Dir = private.dir
-	serve.SysProcAttr = &syscall.SysProcAttr{Credential: credential, Pdeathsig: syscall.SIGQUIT}
+	serve.SysProcAttr = attributes(owner)
 	logFile, err := os.Create(filepath.Join(private.dir, "log")) // #nosec G304 -- our own folder
 	if err != nil {
 		return err
@@ -201,7 +200,7 @@ func waitReady(ctx context.Context, dsn string) error {
 // stopServer asks for a fast shutdown and removes the folder.
 func stopServer() error {
 	if private.process != nil {
-		if err := private.process.Process.Signal(syscall.SIGINT); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		if err := private.process.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return err
 		}
 		kill := time.AfterFunc(stopTimeMax, func() { _ = private.process.Process.Kill() })
@@ -231,20 +230,23 @@ func find(program string) (string, error) {
 	return "", errMissing
 }
 
-// unprivileged is who runs the server when the tests run as root, which postgres refuses; nil: the same user.
-func unprivileged() (*syscall.Credential, error) {
+// account is who runs the server when the tests run as root.
+type account struct{ uid, gid int }
+
+// unprivileged finds that account; nil: the same user. Postgres refuses to run as root.
+func unprivileged() (*account, error) {
 	if os.Getuid() != 0 {
-		return nil, nil //nolint:nilnil // nil is SysProcAttr's word for "the same user"
+		return nil, nil //nolint:nilnil // nil is the word for "the same user"
 	}
 	for _, name := range []string{"postgres", "nobody"} {
-		account, err := user.Lookup(name)
+		found, err := user.Lookup(name)
 		if err != nil {
 			continue
 		}
-		uid, uidErr := strconv.ParseUint(account.Uid, 10, 32)
-		gid, gidErr := strconv.ParseUint(account.Gid, 10, 32)
-		if uidErr == nil && gidErr == nil && uid != 0 {
-			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+		uid, uidErr := strconv.Atoi(found.Uid)
+		gid, gidErr := strconv.Atoi(found.Gid)
+		if uidErr == nil && gidErr == nil && uid > 0 {
+			return &account{uid, gid}, nil
 		}
 	}
 	return nil, errors.New("running as root, and there is neither a user postgres nor nobody")

@@ -1,0 +1,343 @@
+package cosigner
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
+
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/pinned"
+	"github.com/purserhq/purser/internal/preimage"
+	"github.com/purserhq/purser/runtime/judge"
+	"github.com/purserhq/purser/runtime/policy"
+	"github.com/purserhq/purser/runtime/policy/rules"
+	"github.com/purserhq/purser/runtime/store"
+	"github.com/purserhq/purser/runtime/store/sqlite"
+	"github.com/purserhq/purser/signer"
+)
+
+const (
+	baseNetwork = "eip155:8453"
+	baseUSDC    = "eip155:8453/erc20:0x833589fcd6edb6e08f4c7c32d4f71b54bda02913"
+	pinnedPayee = "0x1111111111111111111111111111111111111111"
+	otherPayee  = "0x2222222222222222222222222222222222222222"
+	shopOrigin  = "https://api.example.com"
+	shopPolicy  = `version: 1
+approvers: {ada: "%x"}
+merchants: [{origin: "https://api.example.com", pay_to: ["0x1111111111111111111111111111111111111111"]}]
+tenant: {max_transaction_usdc: "1000", daily_spending_limit: "1000"}
+agents: {shopper: {policy: test}}
+policies:
+  test:
+    max_transaction_usdc: "50"
+    daily_spending_limit: "10"
+    require_human_approval_above: "8"
+    repeats: parallel
+`
+)
+
+// holder is a test-only engine that holds the whole key. The protocol around it is the real one: the co-signer's
+// spend is durable before its last message.
+type holder struct {
+	key  *secp256k1.PrivateKey
+	role signer.Role
+	// wait, when set, holds the co-signer's session before its last message.
+	wait chan struct{}
+	// sessions counts runs.
+	sessions *atomic.Int64
+}
+
+var _ signer.Engine = holder{}
+
+func (h holder) PublicKey() []byte { return h.key.PubKey().SerializeUncompressed() }
+
+func (h holder) Sign(ctx context.Context, session signer.Session, digest [32]byte, transport signer.Transport, beforeLast func() error) (signer.Signature, error) {
+	if h.role == signer.RoleCoSigner {
+		h.sessions.Add(1)
+		if h.wait != nil {
+			select {
+			case <-h.wait:
+			case <-ctx.Done():
+				return signer.Signature{}, ctx.Err()
+			}
+		}
+		if err := beforeLast(); err != nil {
+			return signer.Signature{}, err
+		}
+		frame := signer.Frame{Session: session.Binding(), From: session.Self, To: session.Peer, Type: "last", Body: []byte{1}}
+		if err := transport.Send(ctx, frame); err != nil {
+			return signer.Signature{}, err
+		}
+	} else if _, err := transport.Receive(ctx); err != nil {
+		return signer.Signature{}, err
+	}
+	compact := ecdsa.SignCompact(h.key, digest[:], false)
+	return signer.Signature{R: [32]byte(compact[1:33]), S: [32]byte(compact[33:65]), V: compact[0] - 27}, nil
+}
+
+// chain is the co-signer's view of the network, as the test sets it.
+type chain struct {
+	mu   sync.Mutex
+	life abi.Life
+}
+
+func (c *chain) Life(context.Context, preimage.Transfer) (abi.Life, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.life, nil
+}
+
+func (c *chain) set(life abi.Life) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.life = life
+}
+
+// clock only moves when the test moves it.
+type clock struct{ ms atomic.Int64 }
+
+func (c *clock) now() time.Time       { return time.UnixMilli(c.ms.Load()) }
+func (c *clock) add(by time.Duration) { c.ms.Add(by.Milliseconds()) }
+func (c *clock) unix() uint64         { return uint64(c.ms.Load() / 1000) } //nolint:gosec // after 1970
+
+// party is a co-signer and the rogue runtime in front of it: it holds the runtime's key and says what it likes.
+type party struct {
+	*CoSigner
+	ledger   store.Store
+	clock    *clock
+	chain    *chain
+	engine   holder
+	wallet   signer.Wallet
+	ours     signer.Identity
+	theirs   signer.Identity
+	approver ed25519.PrivateKey
+	keys     int
+}
+
+func openParty(t testing.TB, policyText string) *party {
+	t.Helper()
+	seed := sha256.Sum256([]byte("co-signer tests: worthless"))
+	key := secp256k1.PrivKeyFromBytes(seed[:])
+	address, err := preimage.EVMAddress(key.PubKey().SerializeUncompressed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &party{
+		clock: &clock{}, chain: &chain{}, engine: holder{key: key, role: signer.RoleCoSigner, sessions: new(atomic.Int64)},
+		wallet:   signer.Wallet{ID: "main", PublicKey: key.PubKey().SerializeUncompressed(), Address: address},
+		approver: ed25519.NewKeyFromSeed(seed[:]),
+	}
+	p.clock.ms.Store(time.Now().Add(time.Hour).UnixMilli())
+	for _, identity := range []*signer.Identity{&p.ours, &p.theirs} {
+		if *identity, err = signer.NewIdentity(rand.Reader); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p.ledger, err = sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "cosigner.db")}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.ledger.Close() }) // read to the end by then
+	p.open(t, p.judge(t, policyText))
+	return p
+}
+
+func (p *party) judge(t testing.TB, text string) *judge.Judge {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	public, _ := p.approver.Public().(ed25519.PublicKey)
+	if err := os.WriteFile(path, fmt.Appendf(nil, text, public), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := policy.Load(path, policy.Options{Cosigner: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := judge.Open(t.Context(), nil, compiled.Bundle, compiled.Tokens(), func(rules.Plugin) ([]byte, error) { return nil, errors.New("no plugins here") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// open starts the co-signer over the party's ledger; a second call is a restart.
+func (p *party) open(t testing.TB, j *judge.Judge) {
+	t.Helper()
+	c, err := Open(t.Context(), Config{
+		Store: p.ledger, Judge: j, Identity: p.theirs, RuntimeKey: p.ours.Public(),
+		Keys: map[string]Key{p.wallet.ID: {Wallet: p.wallet, Engine: p.engine}}, Chains: map[abi.Network]Liveness{baseNetwork: p.chain},
+		Now: p.clock.now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p.CoSigner = c
+}
+
+// plan is one payment as the runtime would have it signed, before the test bends a part of it.
+type plan struct {
+	intent    abi.Intent
+	quote     abi.Quote
+	transfer  preimage.Transfer
+	entropy   []byte
+	wallet    string
+	approvals []abi.ApprovalStatement
+}
+
+// plan is an honest payment under a key of its own.
+func (p *party) plan(t testing.TB, micros uint64) plan {
+	t.Helper()
+	p.keys++
+	return p.planFor(t, fmt.Sprintf("key-%08d", p.keys), micros)
+}
+
+func (p *party) planFor(t testing.TB, key string, micros uint64) plan {
+	t.Helper()
+	token, ok := pinned.Builtin().ByAsset(baseUSDC)
+	if !ok {
+		t.Fatal("USDC on Base is not pinned")
+	}
+	body := sha256.Sum256(nil)
+	made := plan{wallet: p.wallet.ID, entropy: make([]byte, preimage.EntropyBytes)}
+	if _, err := io.ReadFull(rand.Reader, made.entropy); err != nil {
+		t.Fatal(err)
+	}
+	made.intent = abi.Intent{
+		Payment: judge.PaymentID("default", "shopper", key), Tenant: "default", Agent: "shopper", Key: key,
+		Method: "GET", URL: shopOrigin + "/report", Origin: shopOrigin, BodySHA256: body[:],
+		Scheme: "exact", Network: baseNetwork, Asset: baseUSDC, Payee: pinnedPayee, Amount: abi.NewAmount(micros),
+	}
+	made.quote = abi.Quote{Scheme: "exact", Network: baseNetwork, Asset: baseUSDC, Payee: pinnedPayee, Amount: made.intent.Amount,
+		TimeoutS: 60, ResourceURL: made.intent.URL, Evidence: abi.EvidencePinned, ObservedUnixS: p.clock.unix()}
+	made.quote.Requirement = requirement(t, nil, micros)
+	made.transfer = preimage.Transfer{
+		Token: token, Payer: p.wallet.Address, Payee: pinnedPayee, Amount: made.intent.Amount,
+		ValidBefore: p.clock.unix() + 60, Nonce: preimage.Nonce(made.intent.Payment, made.entropy),
+	}
+	return made
+}
+
+// requirement is a merchant's requirement as it comes over the wire, with some members replaced.
+func requirement(t testing.TB, members map[string]any, micros uint64) []byte {
+	t.Helper()
+	all := map[string]any{"scheme": "exact", "network": baseNetwork, "asset": "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
+		"payTo": pinnedPayee, "amount": fmt.Sprint(micros), "maxTimeoutSeconds": 60, "extra": map[string]any{"name": "USD Coin", "version": "2"}}
+	for name, value := range members {
+		if all[name] = value; value == nil {
+			delete(all, name)
+		}
+	}
+	raw, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func (x plan) consult() *abi.ConsultRequest {
+	return &abi.ConsultRequest{Intent: &x.intent, Quote: &x.quote, Approvals: x.approvals}
+}
+
+func (x plan) arm() *abi.ArmRequest {
+	policyHash, decision := sha256.Sum256([]byte("policy")), sha256.Sum256([]byte("decision"))
+	return &abi.ArmRequest{
+		Intent: &x.intent, Quote: &x.quote, Approvals: x.approvals, Kind: preimage.KindEIP712, Preimage: x.transfer.Encode(),
+		Entropy: x.entropy, Wallet: x.wallet, RuntimePolicySHA256: policyHash[:], RuntimeDecisionSHA256: decision[:],
+		RuntimeStore: "runtime-store", RuntimeHead: []byte{0, 0, 0, 0, 0, 0, 0, 1},
+	}
+}
+
+// armed arms a plan that must be armed, and adds the runtime's signature.
+func (p *party) armed(t testing.TB, x plan) *abi.Armed {
+	t.Helper()
+	promise, err := p.Arm(t.Context(), x.arm())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := signer.SignArmed(promise, signer.RoleRuntime, p.ours); err != nil {
+		t.Fatal(err)
+	}
+	return promise
+}
+
+// sign runs the runtime's side of a session.
+func (p *party) sign(t testing.TB, promise *abi.Armed) (signer.Signature, error) {
+	t.Helper()
+	engine := p.engine
+	engine.role = signer.RoleRuntime
+	pair, err := signer.NewPair(signer.PairConfig{Wallet: p.wallet, Engine: engine, CoSigner: p.CoSigner, Identity: p.ours, CoSignerKey: p.theirs.Public(), Random: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair.Sign(t.Context(), promise)
+}
+
+// row is the payment's row, with no state when there is none.
+func (p *party) row(t testing.TB, payment string) store.Row {
+	t.Helper()
+	row, err := p.ledger.Row(t.Context(), "default", payment)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		t.Fatal(err)
+	}
+	return row
+}
+
+// kinds are the kinds of a payment's log entries.
+func (p *party) kinds(t testing.TB, payment string) []string {
+	t.Helper()
+	records, err := p.ledger.Log(t.Context(), store.LogQuery{Tenant: "default", Payment: payment, Max: store.LogMax})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := make([]string, 0, len(records))
+	for _, record := range records {
+		var entry abi.Entry
+		if err := entry.Unmarshal(record.Entry); err != nil {
+			t.Fatal(err)
+		}
+		kinds = append(kinds, entry.Kind)
+	}
+	return kinds
+}
+
+// spent is what counts against the agent's day now.
+func (p *party) spent(t testing.TB) abi.Amount {
+	t.Helper()
+	window, err := store.ParseWindow("rolling 24h0m0s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts, err := p.ledger.Facts(t.Context(), store.FactQuery{Tenant: "default", Levels: []store.LevelQuery{{Meter: store.Meter{Scope: "agent/shopper", Unit: "usdc"}, Window: window}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return facts.Levels[0]
+}
+
+// settled waits until the patrol, which looks once a second, has moved the payment.
+func (p *party) wait(t testing.TB, payment, state string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); p.row(t, payment).State != state; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the payment is %s, want %s", p.row(t, payment).State, state)
+		}
+	}
+}
