@@ -12,7 +12,7 @@ const goodManifest = `{
 	"name": "ceiling", "version": "1.0.0", "kind": "policy", "abi": {"major": 1, "minor": 0},
 	"description": "denies payments above one amount", "license": "Apache-2.0", "source": "https://example.com/ceiling",
 	"config_schema": {"type": "object", "required": ["ceiling"]},
-	"facts": [{"name": "quotes", "provenance": "own"}, {"name": "payee"}],
+	"facts": [{"name": "quotes", "provenance": "own"}, {"name": "payee", "provenance": "asserted"}],
 	"cosigner_enforced": true,
 	"limits": {"fuel": 1000000, "memory_pages": 100, "output_bytes": 1024},
 	"vectors": [{"name": "above", "call": "decide", "config": {"ceiling": "5"},
@@ -61,13 +61,13 @@ func TestManifestRefusals(t *testing.T) {
 		{"a path as name", goodManifest, `"ceiling", "version"`, `"../x", "version"`, "name"},
 		{"a bad version", goodManifest, `"1.0.0"`, `"v1"`, "version"},
 		{"an unknown kind", goodManifest, `"policy"`, `"both"`, "kind"},
-		{"another major", goodManifest, `"major": 1`, `"major": 2`, "abi.major"},
-		{"no version of the ABI", goodManifest, `"abi": {"major": 1, "minor": 0},`, ``, "abi.major"},
-		{"a newer minor", goodManifest, `"minor": 0`, `"minor": 1`, "abi.minor"},
 		{"no description", goodManifest, `denies payments above one amount`, ``, "description"},
 		{"no licence", goodManifest, `Apache-2.0`, ``, "license"},
 		{"an endless description", goodManifest, `denies`, strings.Repeat("x", 600), "description"},
 		{"an unknown fact", goodManifest, `"quotes"`, `"secrets"`, "facts"},
+		{"a fact without provenance", goodManifest, `, "provenance": "own"`, ``, ""},
+		{"a fact of a new provenance", goodManifest, `"own"`, `"guessed"`, ""},
+		{"a fact of no name", goodManifest, `"name": "quotes", `, ``, "facts"},
 		{"a fact twice", goodManifest, `"quotes"`, `"payee"`, "facts"},
 		{"too much fuel", goodManifest, `1000000`, `25000001`, "limits.fuel"},
 		{"too much memory", goodManifest, `100,`, `257,`, "limits.memory_pages"},
@@ -80,8 +80,28 @@ func TestManifestRefusals(t *testing.T) {
 		{"a member in other case", goodManifest, `"cosigner_enforced"`, `"Cosigner_enforced"`, ""},
 		{"a member twice", goodManifest, `"cosigner_enforced": true`, `"cosigner_enforced": true, "cosigner_enforced": false`, ""},
 		{"an unknown limit", goodManifest, `"fuel"`, `"time"`, ""},
+		{"a member twice by an escape", goodManifest, `"version": "1.0.0"`, `"version": "1.0.0", "versio\u006e": "1.0.1"`, ""},
+		{"a member twice deep down", goodManifest, `{"type": "object"`, `{"a": [{"b": 1, "b": 2}], "type": "object"`, ""},
+		{"a schema that is a list", goodManifest, `{"type": "object", "required": ["ceiling"]}`, `[]`, "config_schema"},
+		{"a schema that is null", goodManifest, `{"type": "object", "required": ["ceiling"]}`, `null`, "config_schema"},
+		{"a schema nested too deep", goodManifest, `{"type": "object"`, `{"a": ` + strings.Repeat(`[`, JSONDepthMax) + strings.Repeat(`]`, JSONDepthMax) + `, "type": "object"`, ""},
+		{"facts that are null", goodManifest, `[{"name": "quotes", "provenance": "own"}, {"name": "payee", "provenance": "asserted"}]`, `null`, ""},
+		{"a kind that is a number", goodManifest, `"policy"`, `1`, ""},
+		{"a kind in other case", goodManifest, `"policy"`, `"Policy"`, "kind"},
+		{"a name with a line feed", goodManifest, `"ceiling", "version"`, `"ceiling\n", "version"`, "name"},
+		{"no name", goodManifest, `"name": "ceiling", `, ``, "name"},
+		{"a fraction of a version", goodManifest, `"major": 1`, `"major": 1.5`, ""},
+		{"a version below zero", goodManifest, `"minor": 0`, `"minor": -1`, ""},
+		{"memory below zero", goodManifest, `100,`, `-1,`, ""},
+		{"memory past 32 bits", goodManifest, `100,`, `4294967297,`, "limits.memory_pages"},
+		{"fuel past 63 bits", goodManifest, `1000000`, `9223372036854775808`, ""},
+		{"a text that is not UTF-8", goodManifest, `denies`, "\xff", ""},
+		{"a second document", goodManifest, `exceeded"}]}}]` + "\n}", `exceeded"}]}}]}{}`, ""},
+		{"text behind the document", goodManifest, `exceeded"}]}}]` + "\n}", `exceeded"}]}}]} x`, ""},
+		{"vectors that are an object", goodAdapterManifest, `[{"name": "d", "call": "describe", "config": {}, "request": {}, "result": {"networks": ["eip155:*"]}}]`, `{}`, ""},
+		{"vectors without end", goodAdapterManifest, `"eip155:*"`, `"` + strings.Repeat("x", ManifestBytesMax) + `"`, ""},
 		{"a fraction in the schema", goodManifest, `"type": "object"`, `"minimum": 0.5`, ""},
-		{"facts for an adapter", goodAdapterManifest, `"needs"`, `"facts": [{"name": "payee"}], "needs"`, "facts"},
+		{"facts for an adapter", goodAdapterManifest, `"needs"`, `"facts": [{"name": "payee", "provenance": "own"}], "needs"`, "facts"},
 		{"a co-signer for an adapter", goodAdapterManifest, `"needs"`, `"cosigner_enforced": true, "needs"`, "cosigner_enforced"},
 		{"a URL as method", goodAdapterManifest, `"eth_call"`, `"https://evil.example"`, "needs.rpc"},
 		{"a method twice", goodAdapterManifest, `"eth_chainId"`, `"eth_call"`, "needs.rpc"},
@@ -93,10 +113,30 @@ func TestManifestRefusals(t *testing.T) {
 			}
 			m, err := ParseManifest([]byte(strings.Replace(c.base, c.old, c.new, 1)))
 			var e *Error
-			if !errors.As(err, &e) || e.Code != "manifest_invalid" || e.Where != c.where || m != nil {
-				t.Errorf("%v, want manifest_invalid at %q", err, c.where)
+			if !errors.As(err, &e) || e.Code != CodeManifestInvalid || e.Where != c.where || m != nil {
+				t.Errorf("%v, want %s at %q", err, CodeManifestInvalid, c.where)
 			}
 		})
+	}
+}
+
+func TestOnlyAManifestIsAManifest(t *testing.T) {
+	for _, document := range []string{``, `null`, `[]`, `{}x`, `{`, goodManifest[:len(goodManifest)-1]} {
+		if m, err := ParseManifest([]byte(document)); CodeOf(err) != CodeManifestInvalid || m != nil {
+			t.Errorf("%.20q: %v", document, err)
+		}
+	}
+}
+
+func TestAnotherABIIsUnsupportedAndNotInvalid(t *testing.T) {
+	for _, version := range []string{`"abi": {"major": 2, "minor": 0},`, `"abi": {"major": 0, "minor": 0},`, `"abi": {"major": 1, "minor": 1},`, `"abi": {},`, ``} {
+		document := strings.Replace(goodManifest, `"abi": {"major": 1, "minor": 0},`, version, 1)
+		if document == goodManifest {
+			t.Fatalf("%s changes nothing", version)
+		}
+		if m, err := ParseManifest([]byte(document)); CodeOf(err) != CodeABIUnsupported || m != nil {
+			t.Errorf("%s: %v", version, err)
+		}
 	}
 }
 
@@ -107,8 +147,8 @@ func FuzzManifestNeverPanicsAndKeepsItsLimits(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		m, err := ParseManifest(in)
 		if err != nil {
-			if CodeOf(err) != "manifest_invalid" {
-				t.Fatalf("error %v has no code manifest_invalid", err)
+			if code := CodeOf(err); code != CodeManifestInvalid && code != CodeABIUnsupported {
+				t.Fatalf("error %v has code %s", err, code)
 			}
 			return
 		}

@@ -148,7 +148,7 @@ func (e *wireEncoder) end(mark int) {
 		e.b[at] = byte(size) | 0x80
 		at++
 	}
-	e.b[at] = byte(size)
+	e.b[at] = byte(size) // #nosec G115 -- below 0x80 after the loop
 }
 
 // wireDecoder walks the fields of one message. After next, exactly one of its
@@ -256,11 +256,6 @@ func (d *wireDecoder) uint(where string) uint64 {
 	return d.value
 }
 
-func (d *wireDecoder) uintElement(where string, before int) uint64 {
-	d.element(where, wireVarint, before)
-	return d.value
-}
-
 func (d *wireDecoder) bool(where string) bool {
 	v := d.uint(where)
 	if v > 1 {
@@ -275,7 +270,7 @@ func (d *wireDecoder) enum(where string, last uint8) uint8 {
 		d.fail(where, "enum value is not known")
 		return 0
 	}
-	return uint8(v)
+	return uint8(v) // #nosec G115 -- at most last
 }
 
 func (d *wireDecoder) text(where string) string {
@@ -301,11 +296,6 @@ func (d *wireDecoder) bytes(where string) []byte {
 	if d.singular(where, wireBytes) && len(d.data) == 0 {
 		d.fail(where, "empty bytes are not written")
 	}
-	return append([]byte(nil), d.data...)
-}
-
-func (d *wireDecoder) bytesElement(where string, before int) []byte {
-	d.element(where, wireBytes, before)
 	return append([]byte(nil), d.data...)
 }
 

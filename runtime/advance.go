@@ -1,10 +1,12 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime/policy/rules"
@@ -29,18 +31,22 @@ const (
 	// roomMissesMax bounds how often a decision is made again because a budget filled up between reading and
 	// reserving.
 	roomMissesMax = 4
+	// commitRetriesMax bounds how often one change is offered to a ledger that fails: 7.5 seconds of pauses.
+	commitRetriesMax = 4
 )
 
 // advance runs steps until the payment rests. Submit, Approve, recovery and reconciliation all end here, so there
 // is one path to test. The error is for this caller only: the payment is whatever the ledger says.
 func (r *Runtime) advance(ctx context.Context, p Payment) (Payment, error) {
 	misses := 0
+	place := signingPlace{places: r.signing}
+	defer place.leave()
 	for range stepsMax {
 		work, ok := works[p.State]
 		if !ok {
 			return p, nil
 		}
-		event, err := r.attempt(ctx, p, work)
+		event, err := r.attempt(ctx, p, &place, work)
 		if err != nil {
 			return p, fmt.Errorf("payment %s: leave %s: %w", p.ID, p.State, err)
 		}
@@ -62,7 +68,7 @@ func (r *Runtime) advance(ctx context.Context, p Payment) (Payment, error) {
 		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrCommitUnknown):
 			return r.reread(ctx, p)
 		case err != nil:
-			return p, err
+			return r.setAside(ctx, p, err)
 		}
 		if p = next; rest {
 			return p, nil
@@ -71,18 +77,34 @@ func (r *Runtime) advance(ctx context.Context, p Payment) (Payment, error) {
 	return p, fmt.Errorf("payment %s: no rest after %d steps", p.ID, stepsMax)
 }
 
+// setAside gives a payment whose step cannot be recorded a later Due, so that it is tried again after a pause that
+// grows, and before it is armed not for ever.
+func (r *Runtime) setAside(ctx context.Context, p Payment, cause error) (Payment, error) {
+	if ctx.Err() != nil {
+		return p, cause
+	}
+	next, _, err := r.commit(ctx, p, Delayed{Error: publicError(cause)})
+	if err != nil {
+		return p, errors.Join(cause, err)
+	}
+	return next, cause
+}
+
 // attempt does a state's work within its time. A failure becomes an event, unless the runtime is closing: then
 // the payment stays as it is for the next process.
-func (r *Runtime) attempt(ctx context.Context, p Payment, work func(*Runtime, context.Context, Payment) (Event, error)) (Event, error) {
+func (r *Runtime) attempt(ctx context.Context, p Payment, place *signingPlace, work func(*Runtime, context.Context, Payment) (Event, error)) (Event, error) {
 	bounded := ctx
 	if limit, ok := patience[p.State]; ok {
 		var cancel context.CancelFunc
 		bounded, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	event, err := work(r, bounded, p)
+	err := place.enter(bounded, p.State)
 	if err == nil {
-		return event, nil
+		var event Event
+		if event, err = work(r, bounded, p); err == nil {
+			return event, nil
+		}
 	}
 	if ctx.Err() != nil {
 		return nil, err
@@ -111,13 +133,65 @@ func (r *Runtime) commit(ctx context.Context, p Payment, event Event) (Payment, 
 	if err != nil {
 		return p, false, err
 	}
-	row, err := r.config.Store.Commit(ctx, change)
+	row, err := r.record(ctx, change)
 	if err != nil {
 		return p, false, err
 	}
 	r.tail.wake()
 	committed, err := fromRow(row)
 	return committed, fx.rest, err
+}
+
+// record makes a change durable. A ledger that fails is asked again, with the same change: what the step found out,
+// such as a signature or a merchant's answer, is worth more than the pause, and a payment that waited until it is due
+// instead could outlive its authorization.
+func (r *Runtime) record(ctx context.Context, change store.Change) (store.Row, error) {
+	for failures := 1; ; failures++ {
+		row, err := r.config.Store.Commit(ctx, change)
+		if errors.Is(err, store.ErrCommitUnknown) {
+			row, err = r.committed(ctx, change)
+		}
+		if err == nil || failures > commitRetriesMax || ctx.Err() != nil || answered(err) {
+			return row, err
+		}
+		r.config.Log.WarnContext(ctx, "the ledger failed", "payment", change.ID, "error", err.Error())
+		select {
+		case <-ctx.Done():
+			return row, err
+		case <-time.After(retryDelay(failures)):
+		}
+	}
+}
+
+// committed finds out what became of a change that the ledger did not confirm. ErrCommitUnknown says that it did not
+// happen yet, or that the ledger cannot even be read.
+func (r *Runtime) committed(ctx context.Context, change store.Change) (store.Row, error) {
+	row, err := r.config.Store.Row(ctx, change.Tenant, change.ID)
+	switch {
+	case err != nil || row.Version == change.Version:
+		return row, errors.Join(store.ErrCommitUnknown, err)
+	case row.Version == change.Version+1 && row.State == change.State && bytes.Equal(row.Body, change.Body):
+		return row, nil
+	default:
+		return row, store.ErrConflict
+	}
+}
+
+// errRecordInvalid is the ledger's answer to a record that is too large or malformed.
+var errRecordInvalid = &abi.Error{Code: "record_invalid"}
+
+// answered reports whether an error is the ledger's answer, which asking again does not change.
+func answered(err error) bool {
+	var full *store.NoRoomError
+	if errors.As(err, &full) {
+		return true
+	}
+	for _, answer := range []error{store.ErrConflict, store.ErrWriteOnce, store.ErrSlotTaken, store.ErrNotFound, errRecordInvalid} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *Runtime) timing(p Payment) timing {

@@ -7,36 +7,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"regexp"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/runtime/store"
 )
 
 // Token is an agent's bearer credential. Only its hash is stored. It prints as [redacted]; Reveal gives
 // the text once, to whoever created it.
-type Token struct{ text string }
+type Token struct {
+	secret.Hidden
+	text string
+}
 
 const (
 	tokenPrefix = "purser_"
 	tokenBytes  = 32
-	redacted    = "[redacted]"
 )
 
 // Reveal returns the secret itself.
 func (t Token) Reveal() string { return t.text }
-
-func (t Token) String() string { return redacted }
-
-// GoString prints like String.
-func (t Token) GoString() string { return redacted }
-
-// MarshalText prints like String.
-func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// LogValue prints like String.
-func (t Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 var agentPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 

@@ -33,7 +33,7 @@ func (r *Runtime) Approve(ctx context.Context, statement abi.ApprovalStatement) 
 	if !statement.Approve {
 		event = Rejected{Statement: &statement, Reason: abi.Reason{Code: "rejected", Rule: statement.Approver, Text: "an approver said no"}}
 	}
-	place, _, err := r.begin(p.ID)
+	place, _, err := r.begin(p.ID, "")
 	if err != nil {
 		return p, err
 	}

@@ -17,53 +17,69 @@ const (
 // patrol takes up what is due: payments that a dead process left, outcomes to look for on the chain, holds that
 // expire. It is a hint to look; the truth is the state column.
 func (r *Runtime) patrol() {
-	// A ledger of our own has no other worker: everything unfinished is ours at once.
-	r.takeUp(r.life, !r.config.Store.Shared())
+	// What an earlier process of a ledger of our own left is ours at once. It is looked for until all of it is taken
+	// up: a payment waiting for its Due instead could outlive its authorization.
+	inherited := !r.config.Store.Shared()
 	ticker := time.NewTicker(patrolEvery)
 	defer ticker.Stop()
 	for {
+		if inherited {
+			inherited = !r.takeUp(r.life, r.config.Now().Add(dueAnyTime), r.inherited)
+		} else {
+			r.takeUp(r.life, r.config.Now(), func(Payment) bool { return true })
+		}
 		select {
 		case <-r.life.Done():
 			return
 		case <-ticker.C:
-			r.takeUp(r.life, false)
 		}
 	}
 }
 
-// takeUp starts a run for each payment that is due, or with everything set for each that is unfinished.
-func (r *Runtime) takeUp(ctx context.Context, everything bool) {
-	query := store.RowQuery{Tenant: r.config.Tenant, DueBefore: r.config.Now(), Max: patrolBatchMax}
-	if everything {
-		query.DueBefore = r.config.Now().Add(366 * 24 * time.Hour)
-	}
+// dueAnyTime is later than any Due: a hold expires within days.
+const dueAnyTime = 366 * 24 * time.Hour
+
+// inherited reports whether an earlier process moved the payment last, and no other can be working on it now.
+func (r *Runtime) inherited(p Payment) bool {
+	return !r.config.Store.Shared() && !p.Updated.After(r.opened)
+}
+
+// takeUp starts a run for each payment that is due before the time given and wanted. It reports whether none had to be
+// left for the next look.
+func (r *Runtime) takeUp(ctx context.Context, dueBefore time.Time, wanted func(Payment) bool) (all bool) {
+	query := store.RowQuery{Tenant: r.config.Tenant, DueBefore: dueBefore, Max: patrolBatchMax}
+	all = true
 	for {
 		rows, err := r.config.Store.Rows(ctx, query)
 		if err != nil {
 			if ctx.Err() == nil {
 				r.config.Log.ErrorContext(ctx, "cannot look for due payments", "error", err.Error())
 			}
-			return
+			return false
 		}
 		for _, row := range rows {
-			r.takeUpOne(ctx, row)
+			all = r.takeUpOne(ctx, row, wanted) && all
 			query.After = row.ID
 		}
 		if len(rows) < patrolBatchMax {
-			return
+			return all
 		}
 	}
 }
 
-func (r *Runtime) takeUpOne(ctx context.Context, row store.Row) {
+func (r *Runtime) takeUpOne(ctx context.Context, row store.Row, wanted func(Payment) bool) (taken bool) {
 	p, err := fromRow(row)
 	if err != nil {
 		r.config.Log.ErrorContext(ctx, "cannot read payment", "payment", row.ID, "error", err.Error())
-		return
+		return true // the next look would not read it either
 	}
-	place, _, err := r.begin(p.ID)
+	if !wanted(p) {
+		return true
+	}
+	place, _, err := r.begin(p.ID, "")
 	if err != nil || place == nil { // closing, full, or at work already: the next look finds it again
-		return
+		return false
 	}
 	r.start(place, p)
+	return true
 }

@@ -38,8 +38,10 @@ type Payment struct {
 	CoDecision *abi.Decision `json:"co_decision,omitempty"`
 	// Approvals are the statements of approvers, verified when they came in and again at each decision.
 	Approvals []abi.ApprovalStatement `json:"approvals,omitempty"`
-	Prepared  *Preparation            `json:"prepared,omitempty"`
-	Armed     *abi.Armed              `json:"armed,omitempty"`
+	// HoldUntil is when the hold becomes a denial, fixed when the payment is first held.
+	HoldUntil time.Time    `json:"hold_until,omitzero"`
+	Prepared  *Preparation `json:"prepared,omitempty"`
+	Armed     *abi.Armed   `json:"armed,omitempty"`
 	// Header is the signed payment as it is presented, fixed once.
 	Header  string          `json:"header,omitempty"`
 	Receipt *settle.Receipt `json:"receipt,omitempty"`

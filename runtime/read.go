@@ -18,6 +18,12 @@ func (r *Runtime) Payment(ctx context.Context, id string) (Payment, error) {
 	return fromRow(row)
 }
 
+// Ready reports whether the ledger answers.
+func (r *Runtime) Ready(ctx context.Context) error {
+	_, err := r.config.Store.Facts(ctx, store.FactQuery{Tenant: r.config.Tenant})
+	return err
+}
+
 // Held lists payments that wait for a person, oldest first, at most store.RowsMax.
 func (r *Runtime) Held(ctx context.Context) ([]Payment, error) {
 	rows, err := r.config.Store.Rows(ctx, store.RowQuery{Tenant: r.config.Tenant, States: []string{string(Held)}, Max: store.RowsMax})

@@ -9,8 +9,10 @@ import (
 
 // run is one payment being worked on in this process. Several callers may wait for it; one goroutine works.
 type run struct {
-	id   string
-	done chan struct{}
+	id string
+	// agent is who asked, when somebody did: its calls are bounded apart from everybody's.
+	agent string
+	done  chan struct{}
 	// result and err are set before done is closed.
 	result Payment
 	err    error
@@ -18,7 +20,8 @@ type run struct {
 
 // begin reserves the one place in which this process works on the payment, so that the in-flight bound is enforced
 // before anything is written. When somebody here works on the payment already, that run is returned in its place.
-func (r *Runtime) begin(id string) (place, busy *run, err error) {
+// The agent is empty for work that nobody asked for just now.
+func (r *Runtime) begin(id, agent string) (place, busy *run, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -27,21 +30,25 @@ func (r *Runtime) begin(id string) (place, busy *run, err error) {
 	if running := r.inFlight[id]; running != nil {
 		return nil, running, nil
 	}
-	if len(r.inFlight) >= r.config.InFlightMax {
-		return nil, nil, &abi.Error{Code: "busy", Message: fmt.Sprintf("%d payments are in flight already", r.config.InFlightMax),
+	// One agent with slow merchants must not keep the others, or reconciliation, from their places.
+	if len(r.inFlight) >= r.config.InFlightMax || agent != "" && r.perAgent[agent] >= r.config.InFlightMax/inFlightAgentShare {
+		return nil, nil, &abi.Error{Code: "busy", Message: fmt.Sprintf("%d payments are in flight already, %d of this agent", len(r.inFlight), r.perAgent[agent]),
 			Retry: abi.RetrySameKey, Fix: "repeat with the same idempotency key after a pause"}
 	}
-	place = &run{id: id, done: make(chan struct{})}
+	place = &run{id: id, agent: agent, done: make(chan struct{})}
 	r.inFlight[id] = place
+	if agent != "" {
+		r.perAgent[agent]++
+	}
 	r.working.Add(1)
 	return place, nil, nil
 }
 
 // turn waits for the place: whoever works on the payment in this process finishes first, so that two calls under one
 // key never race to make it.
-func (r *Runtime) turn(ctx context.Context, id string) (*run, error) {
+func (r *Runtime) turn(ctx context.Context, id, agent string) (*run, error) {
 	for {
-		place, busy, err := r.begin(id)
+		place, busy, err := r.begin(id, agent)
 		if err != nil || place != nil {
 			return place, err
 		}
@@ -59,6 +66,11 @@ func (r *Runtime) abandon(place *run) { r.finish(place, Payment{}, nil) }
 func (r *Runtime) finish(place *run, result Payment, err error) {
 	r.mu.Lock()
 	delete(r.inFlight, place.id)
+	if place.agent != "" {
+		if r.perAgent[place.agent]--; r.perAgent[place.agent] == 0 {
+			delete(r.perAgent, place.agent)
+		}
+	}
 	r.mu.Unlock()
 	place.result, place.err = result, err
 	close(place.done)
@@ -81,7 +93,7 @@ func (r *Runtime) start(place *run, p Payment) {
 // is nothing to wait for.
 func (r *Runtime) resume(p Payment) *run {
 	undelivered := p.State == Settled && p.Delivery == deliveryFailed
-	place, busy, err := r.begin(p.ID)
+	place, busy, err := r.begin(p.ID, p.Agent)
 	if err != nil || busy != nil {
 		return busy
 	}
@@ -93,12 +105,13 @@ func (r *Runtime) resume(p Payment) *run {
 	return place
 }
 
-// mayTakeOver says whether nobody else can be working on the payment: its time is over, or the ledger is ours alone.
+// mayTakeOver says whether nobody else can be working on the payment: its time is over, or a process that is gone left
+// it in a ledger of our own.
 func (r *Runtime) mayTakeOver(p Payment) bool {
 	if p.Due.IsZero() {
 		return false
 	}
-	return !r.config.Now().Before(p.Due)
+	return r.inherited(p) || !r.config.Now().Before(p.Due)
 }
 
 // wait returns the payment at rest, or as it was found when there is nothing to wait for. When ctx ends first the

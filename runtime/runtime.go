@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	goruntime "runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,8 @@ type Config struct {
 	// Protocol speaks to resource servers, Chains reads the networks.
 	Protocol settle.Protocol
 	Chains   map[abi.Network]settle.Chain
-	// InFlightMax bounds payments that are being worked on at once. Default 1024; more are refused, not queued.
+	// InFlightMax bounds payments that are being worked on at once. Default 4096, a quarter of them for one
+	// agent; more are refused, not queued.
 	InFlightMax int
 	// Now and Random are the clock and the entropy. Defaults: the system's.
 	Now    func() time.Time
@@ -55,7 +57,9 @@ type Account struct {
 
 const (
 	defaultTenant      = "default"
-	defaultInFlightMax = 1024
+	defaultInFlightMax = 4096
+	// inFlightAgentShare is the part of the places that one agent may hold: a quarter.
+	inFlightAgentShare = 4
 )
 
 // Runtime takes payments through their life. All methods are safe for concurrent use.
@@ -63,6 +67,10 @@ type Runtime struct {
 	config Config
 	rules  atomic.Pointer[Rules]
 	tail   *tail
+	// signing holds a place for each payment between consult and signature.
+	signing chan struct{}
+	// opened is ledger time when this process began: what was not moved since, an earlier one left.
+	opened time.Time
 
 	// life ends when Close is called; work outlives the caller that asked for it, but not the runtime.
 	life    context.Context
@@ -72,6 +80,7 @@ type Runtime struct {
 	mu       sync.Mutex
 	closed   bool
 	inFlight map[string]*run
+	perAgent map[string]int
 }
 
 // Open starts a runtime and takes over what an earlier process left unfinished. Close it when done.
@@ -103,8 +112,13 @@ func Open(ctx context.Context, config Config) (*Runtime, error) {
 	if err := config.Rules.check(); err != nil {
 		return nil, fmt.Errorf("open runtime: %w", err)
 	}
+	facts, err := config.Store.Facts(ctx, store.FactQuery{Tenant: config.Tenant})
+	if err != nil {
+		return nil, fmt.Errorf("open runtime: read the ledger's time: %w", err)
+	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	r := &Runtime{config: config, life: life, end: end, inFlight: make(map[string]*run)}
+	r := &Runtime{config: config, opened: facts.Now, life: life, end: end, inFlight: make(map[string]*run), perAgent: make(map[string]int),
+		signing: make(chan struct{}, signingPerProcessor*goruntime.GOMAXPROCS(0))}
 	r.rules.Store(&config.Rules)
 	r.tail = newTail(config.Store, config.Tenant)
 	r.working.Add(1)

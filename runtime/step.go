@@ -35,13 +35,19 @@ func step(p Payment, event Event, at timing) (Payment, effects, error) {
 	if _, delayed := event.(Delayed); !delayed {
 		next.Failures, next.Failure = 0, nil
 	}
-	if next.State == Denied || next.State == Dead || next.State == Delivered && !at.slotForever {
+	if next.State == Denied || next.State == Dead || next.State == Delivered && (!at.slotForever || next.Receipt == nil) {
 		next.Slot = ""
+	}
+	if next.State == Held && next.HoldUntil.IsZero() {
+		next.HoldUntil = at.now.Add(at.holdFor) // once: an approval that does not clear the hold gives it no more time
 	}
 	next.Due = at.due(next)
 	fx.rest = fx.rest || next.State.Final() || next.State == Held
 	return next, fx, nil
 }
+
+// failuresMax bounds how often a step is tried for a payment that nothing is armed for.
+const failuresMax = 10
 
 // errMisfit is an event that the state does not take.
 var errMisfit = fmt.Errorf("the event does not fit")
@@ -72,6 +78,9 @@ func apply(p Payment, event Event, at timing) (Payment, effects, error) {
 		return p, effects{}, nil
 	case Delayed:
 		p.Failures, p.Failure = p.Failures+1, e.Error
+		if p.Failures >= failuresMax && (p.State == Received || p.State == Allowed) {
+			return deny(p, &abi.Reason{Code: "gave_up", Rule: string(p.State), Observed: e.Error.Code, Text: "the step kept failing; nothing was signed"})
+		}
 		return p, effects{rest: true}, nil
 	default:
 		return applyOutcome(p, event)
@@ -94,6 +103,9 @@ func applyDecision(p Payment, event Event) (Payment, effects, error) {
 		p.Origin, p.Response, p.State, p.Delivery = e.Origin, &e.Response, Delivered, deliveryOK
 		return p, effects{answer: true}, nil
 	case Decided:
+		if p.Offer == nil { // nothing is decided before the terms are frozen
+			return p, effects{}, errMisfit
+		}
 		p.Decision, p.Validity = &e.Decision, e.Validity
 		switch e.Decision.Outcome {
 		case abi.Allow:
@@ -119,7 +131,7 @@ func applyRefusal(p Payment, event Event) (Payment, effects, error) {
 			return p, effects{}, errMisfit
 		}
 		// The terms are read again and everything is decided again: an approval is not a bypass.
-		p.State, p.Approvals = Received, append(slices.Clone(p.Approvals), e.Statement)
+		p.State, p.Approvals = Received, withStatement(p.Approvals, e.Statement)
 		if p.Ask.Required == nil {
 			p.Offer, p.Origin = nil, ""
 		}
@@ -129,7 +141,7 @@ func applyRefusal(p Payment, event Event) (Payment, effects, error) {
 			return p, effects{}, errMisfit
 		}
 		if e.Statement != nil {
-			p.Approvals = append(slices.Clone(p.Approvals), *e.Statement)
+			p.Approvals = withStatement(p.Approvals, *e.Statement)
 		}
 		return deny(p, &e.Reason)
 	case CoSignerRefused:
@@ -144,6 +156,12 @@ func applyRefusal(p Payment, event Event) (Payment, effects, error) {
 		return deny(p, nil)
 	}
 	return p, effects{}, errMisfit
+}
+
+// withStatement keeps the newest word of each approver.
+func withStatement(all []abi.ApprovalStatement, next abi.ApprovalStatement) []abi.ApprovalStatement {
+	others := slices.DeleteFunc(slices.Clone(all), func(s abi.ApprovalStatement) bool { return s.Approver == next.Approver })
+	return append(others, next)
 }
 
 // deny ends a payment for which no digest is armed. What it had reserved returns.

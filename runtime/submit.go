@@ -1,7 +1,9 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -54,7 +56,7 @@ func (r *Runtime) Submit(ctx context.Context, agent store.Agent, key string, ask
 	if ask.Required != nil {
 		p.Origin = ask.Required.Origin
 	}
-	started, err := r.turn(ctx, p.ID)
+	started, err := r.turn(ctx, p.ID, agent.ID)
 	if err != nil {
 		return Submitted{}, err
 	}
@@ -89,10 +91,16 @@ func (r *Runtime) insert(ctx context.Context, p Payment, place *run) (Payment, s
 		r.abandon(place)
 		return p, 0, err
 	}
-	row, claim, err := r.config.Store.Insert(ctx, store.Row{
-		Tenant: p.Tenant, Agent: p.Agent, ID: p.ID, Key: p.Key, Slot: p.Slot, State: string(Received),
-		Due: r.timing(p).due(p), Body: body,
-	}, entry)
+	first := store.Row{Tenant: p.Tenant, Agent: p.Agent, ID: p.ID, Key: p.Key, Slot: p.Slot, State: string(Received),
+		Due: r.timing(p).due(p), Body: body}
+	row, claim, err := r.config.Store.Insert(ctx, first, entry)
+	if errors.Is(err, store.ErrCommitUnknown) {
+		// Asked again, the unique key tells whether it happened: a row that nobody has moved yet is ours to run.
+		row, claim, err = r.config.Store.Insert(ctx, first, entry)
+		if err == nil && claim == store.ClaimSameKey && row.Version == 1 && bytes.Equal(row.Body, body) {
+			claim = store.ClaimCreated
+		}
+	}
 	if err != nil {
 		r.abandon(place)
 		return p, 0, fmt.Errorf("record payment %s: %w", p.ID, err)

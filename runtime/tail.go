@@ -15,9 +15,9 @@ const (
 	tailPoll = 200 * time.Millisecond
 )
 
-// tail is the shared end of the tenant's log: one reader of the ledger for any number of subscribers, each with a
-// cursor of its own and no queue. Catch-up and live are the same read, so no subscriber sees a gap, a duplicate or
-// something that was rolled back.
+// tail is the shared end of the tenant's log: one reader of the ledger at a time for any number of subscribers, each
+// with a cursor of its own and no queue. Catch-up and live are the same read, so no subscriber sees a gap, a duplicate
+// or something that was rolled back.
 type tail struct {
 	store  store.Store
 	tenant string
@@ -25,17 +25,25 @@ type tail struct {
 	mu      sync.Mutex
 	records []store.Record // consecutive positions
 	last    uint64         // position of the last record read
-	changed chan struct{}  // closed and replaced when records were added, or may have been
+	changed chan struct{}  // closed and replaced when there may be more
+	stale   bool           // this process committed since the last read
+	reading bool           // somebody reads the end of the ledger just now
+	asked   time.Time      // when the end was last read
 }
 
 func newTail(s store.Store, tenant string) *tail {
-	return &tail{store: s, tenant: tenant, changed: make(chan struct{})}
+	return &tail{store: s, tenant: tenant, changed: make(chan struct{}), stale: true}
 }
 
 // wake tells waiting readers to look: this process committed something.
 func (t *tail) wake() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.stale = true
+	t.broadcast()
+}
+
+func (t *tail) broadcast() {
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
@@ -45,16 +53,15 @@ func (t *tail) after(ctx context.Context, position uint64) ([]store.Record, erro
 	poll := time.NewTimer(tailPoll)
 	defer poll.Stop()
 	for {
-		t.mu.Lock()
-		changed := t.changed
-		held := t.held(position)
-		t.mu.Unlock()
+		held, lead, changed := t.look(position)
 		if len(held) > 0 {
 			return held, nil
 		}
-		records, err := t.read(ctx, position)
-		if err != nil || len(records) > 0 {
-			return records, err
+		if lead {
+			records, err := t.read(ctx, position)
+			if err != nil || len(records) > 0 {
+				return records, err
+			}
 		}
 		poll.Reset(tailPoll)
 		select {
@@ -66,22 +73,34 @@ func (t *tail) after(ctx context.Context, position uint64) ([]store.Record, erro
 	}
 }
 
-// held returns what memory has above the position, or nothing when the position is older than memory.
-func (t *tail) held(position uint64) []store.Record {
-	if len(t.records) == 0 || position >= t.last || position+1 < t.records[0].Position {
-		return nil
+// look returns what memory has above the position. When it has nothing, lead tells the caller to read the ledger: it is
+// further back than memory, or nobody else reads the end and there may be more.
+func (t *tail) look(position uint64) (held []store.Record, lead bool, changed <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if position < t.last {
+		if first := t.records[0].Position; position+1 >= first {
+			return t.records[position+1-first:], false, t.changed
+		}
+		return nil, true, t.changed
 	}
-	return t.records[position+1-t.records[0].Position:]
+	lead = !t.reading && (t.stale || time.Since(t.asked) >= tailPoll)
+	if lead {
+		t.reading, t.stale = true, false
+	}
+	return nil, lead, t.changed
 }
 
 // read asks the ledger for what follows the position, and keeps what continues the shared tail.
 func (t *tail) read(ctx context.Context, position uint64) ([]store.Record, error) {
 	records, err := t.store.Log(ctx, store.LogQuery{Tenant: t.tenant, After: position, Max: store.LogMax})
-	if err != nil || len(records) == 0 {
-		return nil, err
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.reading, t.asked = false, time.Now()
+	if err != nil {
+		t.stale = true
+	}
+	before := t.last
 	for _, record := range records {
 		if record.Position <= t.last {
 			continue
@@ -95,5 +114,9 @@ func (t *tail) read(ctx context.Context, position uint64) ([]store.Record, error
 	if excess := len(t.records) - tailRecordsMax; excess > tailRecordsMax/4 {
 		t.records = append([]store.Record(nil), t.records[excess:]...)
 	}
-	return records, nil
+	if t.last > before || err != nil || len(records) == store.LogMax {
+		t.stale = t.stale || len(records) == store.LogMax
+		t.broadcast() // the others read it from memory
+	}
+	return records, err
 }

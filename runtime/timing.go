@@ -30,7 +30,7 @@ func (t timing) due(p Payment) time.Time {
 	case p.State.Final(), p.State == Settled && p.Delivery == deliveryFailed:
 		return time.Time{}
 	case p.State == Held:
-		return t.now.Add(t.holdFor)
+		return p.HoldUntil
 	case p.Failures > 0:
 		return t.now.Add(retryDelay(p.Failures))
 	case p.State == Unknown:

@@ -2,9 +2,12 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime/api"
+	"github.com/purserhq/purser/runtime/policy/rules"
 )
 
 func reasonView(side, source string, outcome abi.Outcome, r abi.Reason) api.ReasonView {
@@ -33,6 +36,25 @@ func (p Payment) View() api.View {
 	}
 	if p.Ask.HandOut {
 		view.Header = p.Header
+	}
+	return view
+}
+
+// sharedBudgets are the codes of reasons that may speak of a budget other agents share.
+var sharedBudgets = []string{abi.ReasonBudgetExceeded, abi.ReasonRateExceeded, "budget_contended"}
+
+// ownBudgets are the budgets that count one agent alone, whatever the policy.
+var ownBudgets = []string{rules.BudgetDaily, rules.BudgetHourly}
+
+// AgentView is what the payment's own agent may see: no levels of budgets that it shares with others.
+func (p Payment) AgentView() api.View {
+	view := p.View()
+	for i, reason := range view.Reasons {
+		policy, budget, _ := strings.Cut(reason.Rule, ".")
+		own := policy != rules.TenantName && slices.Contains(ownBudgets, budget)
+		if slices.Contains(sharedBudgets, reason.Code) && !own {
+			view.Reasons[i].Observed, view.Reasons[i].Limit, view.Reasons[i].WouldPass = "", "", ""
+		}
 	}
 	return view
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime/judge"
+	"github.com/purserhq/purser/runtime/store"
 	"github.com/purserhq/purser/settle"
 )
 
@@ -21,6 +22,14 @@ func (r *Runtime) quoteAndDecide(ctx context.Context, p Payment) (Event, error) 
 }
 
 func (r *Runtime) quote(ctx context.Context, p Payment) (Event, error) {
+	// Nobody fetches anything through the runtime whom no policy lets pay there: a token is not a proxy.
+	policy, ok := r.rules.Load().policyFor(p.Agent)
+	if !ok {
+		return failed(abi.ReasonNoPolicy, "agents", "no policy names this agent"), nil
+	}
+	if origin := originOf(p.Ask.Resource.URL); !policy.MayAsk(origin) {
+		return failed(abi.ReasonPayeeNotAllowed, "allowed_recipients", "the agent's policy allows no payee at this origin"), nil
+	}
 	quoted := settle.Quoted{}
 	if p.Ask.Required != nil {
 		quoted = *p.Ask.Required
@@ -75,7 +84,7 @@ func (r *Runtime) decide(ctx context.Context, p Payment) (Event, error) {
 		return nil, err
 	}
 	if agent.Revoked {
-		return failed("agent_revoked", "agent", "the agent's access was revoked"), nil
+		return failedRevoked(nil)
 	}
 	if ceiling := p.Ask.AmountMax; !ceiling.IsZero() && p.Offer.Quote.Amount.Cmp(ceiling) > 0 {
 		return Failed{Reason: abi.Reason{Code: "over_agent_max", Rule: "max", Observed: p.Offer.Quote.Amount.String(), Limit: ceiling.String(),
@@ -88,7 +97,20 @@ func (r *Runtime) decide(ctx context.Context, p Payment) (Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ruling.Decision.Outcome == abi.Hold {
+		if full, err := r.holdsFull(ctx, p); err != nil || full {
+			return failed("holds_full", "approvals", fmt.Sprintf("%d payments of this agent wait for a person already", holdsAgentMax)), err
+		}
+	}
 	return Decided{Decision: ruling.Decision, Reserve: ruling.Reserve, Validity: ruling.Validity}, nil
+}
+
+// holdsAgentMax bounds an agent's held payments: a flood of them would hide everybody's from the people who answer.
+const holdsAgentMax = 16
+
+func (r *Runtime) holdsFull(ctx context.Context, p Payment) (bool, error) {
+	held, err := r.config.Store.Rows(ctx, store.RowQuery{Tenant: p.Tenant, Agent: p.Agent, States: []string{string(Held)}, Max: holdsAgentMax})
+	return len(held) >= holdsAgentMax, err
 }
 
 // intent is what is to be paid, from the ask and the frozen offer.
@@ -101,6 +123,14 @@ func (p Payment) intent() abi.Intent {
 		Scheme: quote.Scheme, Network: quote.Network, Asset: quote.Asset, Payee: quote.Payee,
 		Amount: quote.Amount, AmountMax: p.Ask.AmountMax, Purpose: p.Ask.Purpose, Request: p.Ask.Signed,
 	}
+}
+
+// failedRevoked ends a payment that is not armed when its agent may not pay any more.
+func failedRevoked(err error) (Event, error) {
+	if err != nil {
+		return nil, err
+	}
+	return failed("agent_revoked", "agent", "the agent's access was revoked"), nil
 }
 
 func failed(code, rule, text string) Failed {

@@ -22,6 +22,9 @@ const validityMin = 10
 // prepare asks the co-signer first, because an answer that takes long must not eat an authorization's validity, and
 // then fixes nonce, expiry and preimage, once.
 func (r *Runtime) prepare(ctx context.Context, p Payment) (Event, error) {
+	if agent, err := r.Agent(ctx, p.Agent); err != nil || agent.Revoked {
+		return failedRevoked(err)
+	}
 	intent := p.intent()
 	decision, err := r.config.CoSigner.Consult(ctx, &abi.ConsultRequest{Intent: &intent, Quote: &p.Offer.Quote, Approvals: p.Approvals})
 	if err != nil {
@@ -54,6 +57,10 @@ func (r *Runtime) build(ctx context.Context, p Payment) (Preparation, error) {
 		return Preparation{}, err
 	}
 	account, err := r.account(ctx, p)
+	if err != nil {
+		return Preparation{}, err
+	}
+	head, err := r.headNow(ctx, abi.Network(quote.Network))
 	if err != nil {
 		return Preparation{}, err
 	}
@@ -90,8 +97,24 @@ func (r *Runtime) build(ctx context.Context, p Payment) (Preparation, error) {
 		Kind: signing.Kind, Preimage: signing.Preimage, Digest: digest, Entropy: entropy,
 		SigningID: signing.ID, AdapterState: state, Adapter: adapter.Module,
 		Authorization: settle.Authorization{Asset: transfer.Token.Asset, Payer: transfer.Payer, Payee: transfer.Payee,
-			Amount: transfer.Amount, Nonce: transfer.Nonce, ValidBefore: transfer.ValidBefore},
+			Amount: transfer.Amount, Nonce: transfer.Nonce, ValidBefore: transfer.ValidBefore, FromBlock: head.Number},
 	}, nil
+}
+
+// clockSkewMax is how far the clock may be from the chain's newest block: past it, windows and expiries mean nothing.
+const clockSkewMax = 5 * time.Minute
+
+// headNow reads the newest block, and refuses to go on when the clock and the chain disagree about the time.
+func (r *Runtime) headNow(ctx context.Context, network abi.Network) (settle.Head, error) {
+	head, err := r.config.Chains[network].Head(ctx)
+	if err != nil {
+		return settle.Head{}, err
+	}
+	if skew := r.config.Now().Sub(head.Time).Abs(); skew > clockSkewMax {
+		return settle.Head{}, &abi.Error{Code: "clock_skew", Where: string(network), Message: fmt.Sprintf("this machine's clock and the newest block differ by %s, more than %s", skew.Round(time.Second), clockSkewMax),
+			Fix: "set the clock, or use an RPC endpoint that follows the chain", Retry: abi.RetryLater}
+	}
+	return head, nil
 }
 
 // arm asks the co-signer to promise the digest. Until it answers, nobody knows whether it did; the same request is
@@ -100,6 +123,9 @@ func (r *Runtime) build(ctx context.Context, p Payment) (Preparation, error) {
 func (r *Runtime) arm(ctx context.Context, p Payment) (Event, error) {
 	if uint64(r.config.Now().Unix())+validityMin > p.Prepared.Authorization.ValidBefore { //nolint:gosec // after 1970
 		return failed("arm_expired", "arm", "the co-signer did not arm the payment in time"), nil
+	}
+	if agent, err := r.Agent(ctx, p.Agent); err != nil || agent.Revoked {
+		return failedRevoked(err)
 	}
 	request, err := r.armRequest(ctx, p)
 	if err != nil {

@@ -1,11 +1,13 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"time"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/settle"
+	"github.com/purserhq/purser/signer"
 )
 
 const (
@@ -30,13 +32,7 @@ func (r *Runtime) sign(ctx context.Context, p Payment) (Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	adapter, err := r.rules.Load().adapterFor(abi.Network(p.Offer.Quote.Network), p.Offer.Quote.Scheme)
-	if err != nil {
-		return nil, err
-	}
-	payload, err := adapter.assemble(ctx, &abi.AssembleRequest{
-		State: p.Prepared.AdapterState, Signatures: []abi.Signed{{ID: p.Prepared.SigningID, Signature: signature.Bytes()}},
-	})
+	payload, err := r.assemble(ctx, p, account, signature)
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +41,33 @@ func (r *Runtime) sign(ctx context.Context, p Payment) (Event, error) {
 		return nil, err
 	}
 	return SignedNow{Header: header}, nil
+}
+
+// assemble has the chain adapter turn the signature into the payment. Its state is opaque, so an adapter that was
+// swapped in since the payment was prepared builds again: what it builds must be the same bytes that were signed.
+func (r *Runtime) assemble(ctx context.Context, p Payment, account Account, signature signer.Signature) ([]byte, error) {
+	quote := p.Offer.Quote
+	adapter, err := r.rules.Load().adapterFor(abi.Network(quote.Network), quote.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	id, state := p.Prepared.SigningID, p.Prepared.AdapterState
+	if adapter.Module != p.Prepared.Adapter {
+		intent, nonce := p.intent(), p.Prepared.Authorization.Nonce
+		signing, rebuilt, err := adapter.build(ctx, r.chain(p), &abi.BuildRequest{
+			Intent: &intent, Quote: &quote, Payer: account.Wallet.Address, Nonce: nonce[:],
+			NowUnixS: uint64(r.config.Now().Unix()), ValidBeforeUnixS: p.Prepared.Authorization.ValidBefore, //nolint:gosec // after 1970
+		})
+		if err != nil {
+			return nil, err
+		}
+		if signing.Kind != p.Prepared.Kind || !bytes.Equal(signing.Preimage, p.Prepared.Preimage) {
+			return nil, &abi.Error{Code: "adapter_mismatch", Where: p.ID, Message: "the chain adapter that was swapped in builds other bytes than were signed",
+				Fix: "load the earlier adapter until the payment is done"}
+		}
+		id, state = signing.ID, rebuilt
+	}
+	return adapter.assemble(ctx, &abi.AssembleRequest{State: state, Signatures: []abi.Signed{{ID: id, Signature: signature.Bytes()}}})
 }
 
 // present sends the stored bytes to the server and asks the chain what happened. Whatever the server says, the

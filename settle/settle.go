@@ -75,6 +75,8 @@ type Authorization struct {
 	Amount      abi.Amount `json:"amount"`
 	Nonce       [32]byte   `json:"nonce"`
 	ValidBefore uint64     `json:"valid_before"`
+	// FromBlock is a block at which it was not used yet: where a search for its use begins. Zero: not known.
+	FromBlock uint64 `json:"from_block,omitempty"`
 }
 
 // Fate is what the chain says of an authorization.
@@ -99,10 +101,16 @@ type Receipt struct {
 	Amount abi.Amount `json:"amount"`
 }
 
+// Head is the newest block of a network.
+type Head struct {
+	Number uint64
+	Time   time.Time
+}
+
 // Chain reads one network. It decides nothing.
 type Chain interface {
-	// Head is the time of the newest block.
-	Head(ctx context.Context) (time.Time, error)
+	// Head is the newest block.
+	Head(ctx context.Context) (Head, error)
 	// Fate follows the dead-nonce rule: dead only when a finalized block is past ValidBefore and the nonce is
 	// unused there, or the cancellation is final.
 	Fate(ctx context.Context, authorization Authorization) (Fate, error)

@@ -4,14 +4,14 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"io"
-	"log/slog"
-)
 
-const redacted = "[redacted]"
+	"github.com/purserhq/purser/internal/secret"
+)
 
 // Identity is a host's Ed25519 key: what one side signs its promises with. It is not a key share and moves
 // no money. It prints as [redacted].
 type Identity struct {
+	secret.Hidden
 	key ed25519.PrivateKey
 }
 
@@ -42,15 +42,3 @@ func (i Identity) Public() ed25519.PublicKey {
 }
 
 func (i Identity) sign(message []byte) []byte { return ed25519.Sign(i.key, message) }
-
-// String, GoString, MarshalText and LogValue keep the key out of logs and JSON.
-func (i Identity) String() string { return redacted }
-
-// GoString prints like String.
-func (i Identity) GoString() string { return redacted }
-
-// MarshalText prints like String.
-func (i Identity) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// LogValue prints like String.
-func (i Identity) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -376,6 +376,17 @@ func (e evidence) states() map[string]int {
 	return counts
 }
 
+// count is how many entries of a kind the runtime's log has.
+func (e evidence) count(kind string) (count int) {
+	for _, record := range e.runtime.records {
+		var entry abi.Entry
+		if entry.Unmarshal(record.Entry) == nil && entry.Kind == kind {
+			count++
+		}
+	}
+	return count
+}
+
 // denials counts denied payments of the runtime's log by the code of a deny.
 func (e evidence) denials(code string) int {
 	count := 0

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
-	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime"
@@ -21,15 +21,20 @@ import (
 // death is the end of one process: when one of its ledgers crashes, no other call of it is answered any more.
 type death struct {
 	happened atomic.Bool
-	once     sync.Once
-	now      chan struct{}
+	// life is the process's, and ends with it.
+	life context.Context //nolint:containedctx // a test's process has one
+	end  context.CancelFunc
 }
 
-func newDeath() *death { return &death{now: make(chan struct{})} }
+func newDeath(ctx context.Context) *death {
+	d := &death{}
+	d.life, d.end = context.WithCancel(ctx)
+	return d
+}
 
 func (d *death) come() {
 	d.happened.Store(true)
-	d.once.Do(func() { close(d.now) })
+	d.end()
 }
 
 // mortal is a ledger of a process that may die. A crash that storetest.Faults raises as a panic becomes an error here,
@@ -100,10 +105,7 @@ type story struct {
 	held bool
 }
 
-const (
-	roleRuntime, roleCosigner = "runtime", "cosigner"
-	storyLimit                = 5 * oneUSDC
-)
+const storyLimit = 5 * oneUSDC
 
 // strike is one fault in one ledger.
 type strike struct {
@@ -122,8 +124,9 @@ func (s strike) crashes() bool {
 }
 
 // faulty makes a stack's ledgers misbehave as planned, and counts their writes.
-func (s strike) faulty(config *stackConfig) (*death, map[string]*storetest.Faults) {
-	end, ledgers := newDeath(), map[string]*storetest.Faults{}
+func (s strike) faulty(t *testing.T, config *stackConfig) (*death, map[string]*storetest.Faults) {
+	t.Helper()
+	end, ledgers := newDeath(t.Context()), map[string]*storetest.Faults{}
 	config.ledgers = func(role string, ledger store.Store) store.Store {
 		plan := storetest.Plan{}
 		if role == s.role {
@@ -141,23 +144,14 @@ func (y story) live(t *testing.T, s strike) (writes map[string]int, died bool) {
 	t.Helper()
 	data := t.TempDir()
 	config := y.world.stackFor(data, y.policy, y.key)
-	end, ledgers := s.faulty(&config)
+	end, ledgers := s.faulty(t, &config)
 	first := y.open(t, config)
 	made, err := first.stack.runtime.CreateAgent(t.Context(), "shopper", demoWalletID, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	token := made.Reveal()
-	alive, die := context.WithCancel(t.Context())
-	defer die()
-	go func() {
-		select {
-		case <-end.now:
-			die()
-		case <-alive.Done():
-		}
-	}()
-	view, err := y.buy(t, alive, first, token)
+	view, err := y.buy(t, end.life, first, token)
 	first.close(t, end.happened.Load())
 	writes = map[string]int{roleRuntime: ledgers[roleRuntime].Writes(), roleCosigner: ledgers[roleCosigner].Writes()}
 	if died = end.happened.Load(); died {
@@ -165,25 +159,29 @@ func (y story) live(t *testing.T, s strike) (writes map[string]int, died bool) {
 		view, err = y.buy(t, t.Context(), second, token)
 		second.close(t, false)
 	}
-	if err != nil || view.State != string(runtime.Delivered) || view.Response == nil || string(view.Response.Body) != demoReport {
-		t.Errorf("the purchase ended as %+v, %v", view, err)
+	want, transfers := runtime.Delivered, 1
+	if s.role == roleCosigner && s.plan.Write == 1 && !s.crashes() {
+		want, transfers = runtime.Denied, 0 // a co-signer that cannot even be asked has not allowed
 	}
-	y.judge(t, data)
+	if err != nil || view.State != string(want) || want == runtime.Delivered && (view.Response == nil || string(view.Response.Body) != demoReport) {
+		t.Errorf("the purchase ended as %+v, %v, want %s", view, err, want)
+	}
+	y.judge(t, data, want, transfers)
 	return writes, died
 }
 
-// judge asks the independent checker, and wants one payment that moved money once.
-func (y story) judge(t *testing.T, data string) {
+// judge asks the independent checker, and wants one payment in its last state that moved money so many times.
+func (y story) judge(t *testing.T, data string, want runtime.State, transfers int) {
 	t.Helper()
 	e := y.world.evidenceOf(t, data, y.key, storyLimit)
 	e.others = true // stories run beside each other, each on its own ledgers
 	e.mustHold(t)
-	if len(e.runtime.rows) != 1 || e.states()["delivered"] != 1 {
-		t.Errorf("the ledger holds %v, want one delivered payment", e.states())
+	if len(e.runtime.rows) != 1 || e.states()[string(want)] != 1 {
+		t.Errorf("the ledger holds %v, want one payment, %s", e.states(), want)
 	}
 	for id, row := range e.runtime.rows {
-		if count := e.transfersOf(id, row); count != 1 {
-			t.Errorf("payment %s moved money %d times", id, count)
+		if count := e.transfersOf(id, row); count != transfers {
+			t.Errorf("payment %s moved money %d times, want %d", id, count, transfers)
 		}
 	}
 }
@@ -247,7 +245,7 @@ func (y story) approve(t *testing.T, ctx context.Context, operator *client.Clien
 	if err != nil {
 		return err
 	}
-	if statement, err = judge.SignStatement(y.world.approverKey(t), statement); err != nil {
+	if err := judge.SignStatement(&statement, y.world.approverKey(t)); err != nil {
 		t.Fatal(err)
 	}
 	_, err = operator.Approve(ctx, statement)
@@ -256,7 +254,7 @@ func (y story) approve(t *testing.T, ctx context.Context, operator *client.Clien
 
 // strikes lists every fault at every write that an undisturbed run makes.
 func strikes(writes map[string]int, faults ...storetest.Fault) (all []strike) {
-	for _, role := range []string{roleRuntime, roleCosigner} {
+	for _, role := range roles {
 		for write := 1; write <= writes[role]; write++ {
 			for _, fault := range faults {
 				all = append(all, strike{role, storetest.Plan{Write: write, Fault: fault}})
@@ -298,6 +296,103 @@ func (y story) strikeEverywhere(t *testing.T, faults ...storetest.Fault) {
 
 func TestAProcessThatDiesAtAnyWriteOfAPaymentPaysOnceAfterItsRestart(t *testing.T) {
 	newStory(t, testWallet(t), false).strikeEverywhere(t, storetest.CrashBefore, storetest.CrashAfter)
+}
+
+func TestALedgerThatFailsAtAnyWriteOfAPaymentDelaysItAndPaysOnce(t *testing.T) {
+	newStory(t, testWallet(t), true).strikeEverywhere(t, storetest.FailBefore, storetest.FailAfter)
+}
+
+func TestAProcessThatDiesAroundTheSignatureOfTheRealEnginePaysOnceAfterItsRestart(t *testing.T) {
+	key, err := demoKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := newStory(t, key, false)
+	for _, s := range []strike{
+		{roleCosigner, storetest.Plan{Write: 2, Fault: storetest.CrashAfter}}, // promised
+		{roleRuntime, storetest.Plan{Write: 5, Fault: storetest.CrashAfter}},  // armed
+		{roleCosigner, storetest.Plan{Write: 3, Fault: storetest.CrashAfter}}, // spent, and the last message never left
+		{roleRuntime, storetest.Plan{Write: 6, Fault: storetest.CrashBefore}}, // a signature exists and is not recorded
+		{roleRuntime, storetest.Plan{Write: 7, Fault: storetest.CrashBefore}}, // paid, and it is not recorded
+	} {
+		t.Run(s.String(), func(t *testing.T) {
+			if _, died := y.live(t, s); !died {
+				t.Error("the process did not die")
+			}
+		})
+	}
+}
+
+// blind is a ledger whose process never sees what is due: only what agents ask for moves.
+type blind struct{ store.Store }
+
+func (blind) Rows(context.Context, store.RowQuery) ([]store.Row, error) {
+	return nil, errors.New("this process does not look")
+}
+
+// TestWhatADeadProcessLeftIsFinishedAtOnce would take minutes if either the agent's repeat or the next process's own
+// look waited for the payment's due time.
+func TestWhatADeadProcessLeftIsFinishedAtOnce(t *testing.T) {
+	y := newStory(t, testWallet(t), false)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // a fraction of the due time of a signed payment
+	defer cancel()
+	for _, c := range []struct {
+		name  string
+		blind bool
+	}{{"because its agent asks again", true}, {"although nobody asks again", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			config := y.world.stackFor(t.TempDir(), y.policy, y.key)
+			signed := strike{roleRuntime, storetest.Plan{Write: 6, Fault: storetest.CrashAfter}}
+			end, _ := signed.faulty(t, &config)
+			first := y.open(t, config)
+			made, err := first.stack.runtime.CreateAgent(t.Context(), "shopper", demoWalletID, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			agent := clientOf(t, first.server.URL, made.Reveal())
+			if view, err := agent.Pay(end.life, api.PayParams{Key: "the-purchase", URL: y.world.merchantURL + "/paid"}); err == nil {
+				t.Fatalf("the process died and answered %+v", view)
+			}
+			first.close(t, end.happened.Load())
+			config.ledgers = func(_ string, s store.Store) store.Store {
+				if c.blind {
+					return blind{s}
+				}
+				return s
+			}
+			second := y.open(t, config)
+			if c.blind {
+				if _, err := y.buy(t, ctx, second, made.Reveal()); err != nil {
+					t.Error(err)
+				}
+			} else if err := second.finishAlone(ctx); err != nil {
+				t.Error(err)
+			}
+			second.close(t, false)
+			y.judge(t, config.data, runtime.Delivered, 1)
+		})
+	}
+}
+
+// finishAlone reads the log until it tells of a delivery.
+func (p process) finishAlone(ctx context.Context) error {
+	after := uint64(0)
+	for {
+		records, err := p.stack.runtime.Records(ctx, after)
+		if err != nil {
+			return err
+		}
+		for _, record := range records {
+			var entry abi.Entry
+			if err := entry.Unmarshal(record.Entry); err != nil {
+				return err
+			}
+			if entry.Kind == "payment.delivered" {
+				return nil
+			}
+			after = record.Position
+		}
+	}
 }
 
 func TestAProcessThatDiesAtAnyWriteOfAnApprovedPaymentPaysOnceAfterItsRestart(t *testing.T) {

@@ -273,7 +273,10 @@ func (d *demo) finish(ctx context.Context, data string) error {
 	}
 	d.summary.Audit = "verified"
 	if d.out.json {
-		return d.out.line(map[string]any{"summary": d.summary, "data": data})
+		if err := d.out.line(map[string]string{"data": data}); err != nil {
+			return err
+		}
+		return d.out.line(map[string]any{"summary": d.summary})
 	}
 	d.out.say("\n%s  %d delivered, %d held and then approved, %d denied; both audit logs verify", d.out.paint(green, "done"),
 		d.summary.Delivered, d.summary.Held, d.summary.Denied)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/purserhq/purser/abi"
@@ -21,6 +22,29 @@ func (c chainLiveness) Life(ctx context.Context, t preimage.Transfer) (abi.Life,
 		Asset: t.Token.Asset, Payer: t.Payer, Payee: t.Payee, Amount: t.Amount, Nonce: t.Nonce, ValidBefore: t.ValidBefore,
 	})
 	return fate.Life, err
+}
+
+// answering gives a resource server that is away, breaks off or does not speak HTTP a code of its own: to an agent
+// "internal" would read as this side's fault.
+type answering struct{ settle.Protocol }
+
+func (a answering) Quote(ctx context.Context, resource settle.Resource) (settle.Quoted, error) {
+	quoted, err := a.Protocol.Quote(ctx, resource)
+	return quoted, coded(err)
+}
+
+func (a answering) Present(ctx context.Context, resource settle.Resource, payment string) (settle.Presented, error) {
+	presented, err := a.Protocol.Present(ctx, resource, payment)
+	return presented, coded(err)
+}
+
+func coded(err error) error {
+	var known *abi.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	return &abi.Error{Code: "resource_unreachable", Message: "the resource server did not answer, or not in HTTP", Retry: abi.RetryLater,
+		Fix: "check the address; ask again under a new key", Cause: err}
 }
 
 // allowList holds the addresses off the public internet that the operator names. It is replaced whole: an origin that

@@ -48,7 +48,7 @@ func insist(ctx context.Context, connect func() *client.Client, params api.PayPa
 		switch {
 		case err == nil && (state.Final() || state == runtime.Held):
 			return view, nil
-		case err != nil && !slices.Contains([]string{"unreachable", "pending", "busy", "closing", "internal", "commit_unknown"}, abi.CodeOf(err)):
+		case err != nil && !slices.Contains([]string{"unreachable", "pending", "busy", "closing", "internal", "commit_unknown", "injected"}, abi.CodeOf(err)):
 			return view, err
 		}
 		select {
@@ -88,6 +88,7 @@ func runRace(t *testing.T, calls int, url string, clients ...*client.Client) map
 func (w *testWorld) settledExactly(t *testing.T, size raceSize, states map[string]int, e evidence) {
 	t.Helper()
 	e.mustHold(t)
+	t.Logf("%d steps were delayed", e.count("payment.delayed"))
 	refused := size.calls - size.budget
 	if states["delivered"] != size.budget || states["denied"] != refused {
 		t.Errorf("agents were answered %v, want %d delivered and %d denied", states, size.budget, refused)

@@ -82,7 +82,7 @@ func runServe(ctx context.Context, out *console, config serveConfig) error {
 	s.reloadOnHangup(ctx, out)
 	out.note("warning: the co-signer runs in this process, and the only wallet is the demo one: not for real money")
 	return out.serve(ctx, config.Listen, s.gateway, func(url string) (any, string) {
-		return map[string]any{"ready": "serve", "url": url, "data": config.Data}, fmt.Sprintf("purser at %s\n", url)
+		return map[string]any{"ready": url, "service": "serve", "url": url, "data": config.Data}, fmt.Sprintf("purser at %s\n", url)
 	})
 }
 

@@ -4,26 +4,20 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/internal/egress"
 	"github.com/purserhq/purser/internal/sandbox"
-	"github.com/purserhq/purser/plugins/bundle"
 	"github.com/purserhq/purser/runtime"
 	"github.com/purserhq/purser/runtime/gateway"
 	"github.com/purserhq/purser/runtime/judge"
-	"github.com/purserhq/purser/runtime/policy"
-	"github.com/purserhq/purser/runtime/policy/rules"
 	"github.com/purserhq/purser/runtime/store"
 	"github.com/purserhq/purser/runtime/store/postgres"
 	"github.com/purserhq/purser/runtime/store/sqlite"
@@ -168,101 +162,6 @@ func (s *stack) openSandbox() error {
 	return nil
 }
 
-// generation is what one reading of the files gave. It takes effect whole or not at all.
-type generation struct {
-	runtime  runtime.Rules
-	cosigner *judge.Judge
-	// reachable are the host:port addresses off the public internet that the runtime's operator names.
-	reachable map[string]bool
-}
-
-// load compiles both sides' policies and loads their plugins and the adapter. It changes nothing.
-func (s *stack) load(ctx context.Context) (generation, error) {
-	first, err := s.loadJudge(ctx, s.config.policy, policy.Options{})
-	if err != nil {
-		return generation{}, err
-	}
-	path := s.config.cosignerPolicy
-	if path == "" {
-		path = s.config.policy
-	}
-	second, err := s.loadJudge(ctx, path, policy.Options{Cosigner: true})
-	if err != nil {
-		return generation{}, fmt.Errorf("co-signer: %w", err)
-	}
-	adapter, err := s.loadAdapter(ctx)
-	if err != nil {
-		return generation{}, fmt.Errorf("chain adapter: %w", err)
-	}
-	reachable, err := s.reachable(first)
-	return generation{runtime.Rules{Judge: first, Adapters: []*runtime.Adapter{adapter}}, second, reachable}, err
-}
-
-// reachable are the merchants' addresses of the runtime's own policy, and what the configuration adds.
-func (s *stack) reachable(j *judge.Judge) (map[string]bool, error) {
-	spec, err := j.Bundle().Spec()
-	if err != nil {
-		return nil, err
-	}
-	hosts := make(map[string]bool, len(spec.Merchants)+len(s.config.private))
-	for _, merchant := range spec.Merchants {
-		if host, ok := originHost(merchant.Origin); ok {
-			hosts[host] = true
-		}
-	}
-	for _, address := range s.config.private {
-		hosts[address] = true
-	}
-	return hosts, nil
-}
-
-func (s *stack) loadJudge(ctx context.Context, path string, options policy.Options) (*judge.Judge, error) {
-	compiled, err := policy.Load(path, options)
-	if err != nil {
-		return nil, err
-	}
-	return judge.Open(ctx, s.sandbox, compiled.Bundle, compiled.Tokens(), func(plugin rules.Plugin) ([]byte, error) {
-		name := plugin.Path
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(filepath.Dir(path), name)
-		}
-		return os.ReadFile(name)
-	})
-}
-
-func (s *stack) loadAdapter(ctx context.Context) (*runtime.Adapter, error) {
-	module, err := bundledOrFile(s.config.adapter)
-	if err != nil {
-		return nil, err
-	}
-	guest, err := judge.Configure(ctx, s.sandbox, module, sandbox.Chain, sandbox.Grants{RPCMethods: adapterMethods}, []byte("{}"))
-	if err != nil {
-		return nil, err
-	}
-	return runtime.NewAdapter(ctx, guest, adapterMethods)
-}
-
-func bundledOrFile(path string) ([]byte, error) {
-	if path == "" {
-		return bundle.Module(defaultAdapter)
-	}
-	return os.ReadFile(path)
-}
-
-// reload reads the policies, plugins and adapter again and swaps them in. On error the old ones keep serving.
-func (s *stack) reload(ctx context.Context) error {
-	next, err := s.load(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.runtime.Reload(next.runtime); err != nil {
-		return err
-	}
-	s.cosigner.Reload(next.cosigner)
-	s.allowed.replace(next.reachable)
-	return nil
-}
-
 func (s *stack) openChains(ctx context.Context) (map[abi.Network]settle.Chain, map[abi.Network]cosigner.Liveness, error) {
 	chains, liveness := map[abi.Network]settle.Chain{}, map[abi.Network]cosigner.Liveness{}
 	for network, address := range s.config.chains {
@@ -340,7 +239,7 @@ func (s *stack) openRuntime(ctx context.Context, first runtime.Rules, ours, thei
 		wallets[key.wallet.ID] = runtime.Account{Wallet: key.wallet, Signer: pair}
 	}
 	s.protocol = x402.NewProtocol(&http.Client{Transport: egress.Transport(s.allowed.permits)})
-	var protocol settle.Protocol = s.protocol
+	var protocol settle.Protocol = answering{s.protocol}
 	if s.config.protocol != nil {
 		protocol = s.config.protocol(protocol)
 	}
@@ -367,90 +266,4 @@ func (s *stack) openGateway() error {
 	}
 	s.onClose(s.gateway.Close)
 	return nil
-}
-
-// operatorToken reads the operator's token from the data folder, or makes one.
-func (s *stack) operatorToken() (string, error) {
-	text, err := os.ReadFile(tokenPath(s.config.data, operatorName))
-	if err == nil {
-		return strings.TrimSpace(string(text)), nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return "", err
-	}
-	token := "purser_operator_" + rand.Text()
-	_, err = saveToken(s.config.data, operatorName, token)
-	return token, err
-}
-
-// identities reads both sides' Ed25519 keys from the data folder, or makes them. Two processes that start at once end
-// with one pair: the file that is there first wins.
-func (s *stack) identities() (ours, theirs signer.Identity, err error) {
-	folder := filepath.Join(s.config.data, "identity")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return ours, theirs, err
-	}
-	if ours, err = identity(filepath.Join(folder, "runtime.key")); err != nil {
-		return ours, theirs, err
-	}
-	theirs, err = identity(filepath.Join(folder, "cosigner.key"))
-	return ours, theirs, err
-}
-
-func identity(path string) (signer.Identity, error) {
-	made, err := signer.NewIdentity(rand.Reader)
-	if err != nil {
-		return made, err
-	}
-	if err := writeOnce(path, []byte(hex.EncodeToString(made.Seed())+"\n")); err != nil {
-		return made, err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return made, err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return made, &abi.Error{Code: "file_exposed", Where: path, Message: "others may read this secret", Fix: "chmod 600 it, and replace the key if somebody may have read it"}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return made, err
-	}
-	seed, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil {
-		return made, &abi.Error{Code: "key_invalid", Where: path, Message: "the file holds no identity"}
-	}
-	return signer.IdentityFromSeed(seed)
-}
-
-// writeOnce creates a file whole or leaves the one that is there: a reader never sees half of it.
-func writeOnce(path string, content []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(temporary.Name()) }() // gone already when it was linked
-	if _, err := temporary.Write(content); err != nil {
-		return errors.Join(err, temporary.Close())
-	}
-	if err := errors.Join(temporary.Sync(), temporary.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	return nil
-}
-
-// originHost is the host:port of an origin, with the scheme's port when it names none.
-func originHost(origin string) (string, bool) {
-	target, err := url.Parse(origin)
-	if err != nil || target.Hostname() == "" {
-		return "", false
-	}
-	port := target.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
-	}
-	return target.Hostname() + ":" + port, true
 }

@@ -69,6 +69,7 @@ func checkPublic(resolved string) error {
 }
 
 func refused(resolved string) error {
-	return &abi.Error{Code: "address_refused", Where: resolved, Message: fmt.Sprintf("%s is not a public address", resolved),
+	// What the name resolved to is for this machine's log only: it would tell an agent about the network behind it.
+	return &abi.Error{Code: "address_refused", Message: "the host is not at a public address", Cause: fmt.Errorf("dial %s", resolved),
 		Fix: "if the merchant really is there, pin its origin in the policy's merchants"}
 }

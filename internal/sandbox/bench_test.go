@@ -4,6 +4,8 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
+
+	"github.com/purserhq/purser/abi"
 )
 
 func benchmarkInstall(b *testing.B, wasm []byte, grants Grants, cached bool) {
@@ -13,7 +15,7 @@ func benchmarkInstall(b *testing.B, wasm []byte, grants Grants, cached bool) {
 	}
 	h := openHost(b, config)
 	run := func() {
-		p, err := h.Install(context.Background(), wasm, Policy, grants)
+		p, err := h.Install(context.Background(), wasm, abi.KindPolicy, grants)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -53,7 +55,7 @@ func BenchmarkCallWATFreshInstance(b *testing.B) {
 }
 
 func BenchmarkCallGoFreshInstance(b *testing.B) {
-	p, err := openHost(b, Config{}).Install(context.Background(), buildGoGuest(b), Policy, Grants{})
+	p, err := openHost(b, Config{}).Install(context.Background(), buildGoGuest(b), abi.KindPolicy, Grants{})
 	if err != nil {
 		b.Fatal(err)
 	}

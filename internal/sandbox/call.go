@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"math"
 	"time"
+
+	"github.com/purserhq/purser/abi"
 )
 
 // Call is one call of a guest.
@@ -45,7 +47,7 @@ const wasmPageBytes = 64 << 10
 // result.
 func (c *Configured) Call(ctx context.Context, call Call) (Result, error) {
 	p := c.plugin
-	if !p.identity.Kind.callable(call.Export) {
+	if !callable(p.identity.Kind, call.Export) {
 		return Result{}, fault(CodeInputInvalid, call.Export, "%q is no call of a %s", call.Export, p.identity.Kind)
 	}
 	if call.Now > callNowMax {
@@ -83,7 +85,7 @@ func (c *Configured) run(ctx context.Context, state *callState, call Call) (resu
 	if Digest(sha256.Sum256(answer)) != c.answer {
 		// Same module, same configuration, same random stream: only a broken host can make this differ, and then
 		// no result of the guest means anything.
-		return Result{}, fault(CodeConfigureFailed, exportConfigure, "the guest answered the same configuration differently")
+		return Result{}, fault(CodeConfigureFailed, abi.ExportConfigure, "the guest answered the same configuration differently")
 	}
 	state.now = call.Now
 	allowed, cancel := p.allowed(ctx, state, p.limits.CallTime)
@@ -92,5 +94,5 @@ func (c *Configured) run(ctx context.Context, state *callState, call Call) (resu
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Bytes: message, MemoryPages: i.module.ExportedMemory(exportMemory).Size() / wasmPageBytes}, nil
+	return Result{Bytes: message, MemoryPages: i.module.ExportedMemory(abi.ExportMemory).Size() / wasmPageBytes}, nil
 }

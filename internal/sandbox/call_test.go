@@ -54,7 +54,8 @@ func TestConfigureReturnsTheGuestsBytes(t *testing.T) {
 func TestEveryFunctionOfAChainAdapterIsCalledByItsName(t *testing.T) {
 	c := configure(t, install(t, openHost(t, Config{}), "echo_chain"), "{}")
 	large := bytes.Repeat([]byte{'x'}, 200<<10)
-	for i, export := range callExports[Chain] {
+	for i, call := range abi.KindChain.Calls()[1:] { // behind configure
+		export := call.Export
 		got, err := c.Call(context.Background(), Call{Export: export, Request: large})
 		if err != nil {
 			t.Fatalf("%s: %v", export, err)
@@ -77,11 +78,11 @@ func TestCallsOutsideTheContractNeverReachTheGuest(t *testing.T) {
 			wantCode(t, err, CodeInputInvalid)
 		})
 	}
-	_, err := decide(c, strings.Repeat("x", policyInputBytesMax+1))
+	_, err := decide(c, strings.Repeat("x", abi.PolicyInputBytesMax+1))
 	wantCode(t, err, CodeInputTooLarge)
-	_, _, err = c.plugin.Configure(context.Background(), make([]byte, policyInputBytesMax+1))
+	_, _, err = c.plugin.Configure(context.Background(), make([]byte, abi.PolicyInputBytesMax+1))
 	wantCode(t, err, CodeInputTooLarge)
-	if _, err = decide(c, strings.Repeat("x", policyInputBytesMax-1)); err != nil {
+	if _, err = decide(c, strings.Repeat("x", abi.PolicyInputBytesMax-1)); err != nil {
 		t.Errorf("a request at the limit: %v", err)
 	}
 }
@@ -132,7 +133,7 @@ func TestAHostileCallThatReturnsIsContained(t *testing.T) {
 		check         func(*testing.T, Result)
 	}{
 		{"memory stops at the cap", "d", func(t *testing.T, r Result) {
-			if pages := binary.LittleEndian.Uint32(r.Bytes); pages != policyMemoryPagesMax || r.MemoryPages != pages {
+			if pages := binary.LittleEndian.Uint32(r.Bytes); pages != abi.PolicyMemoryPagesMax || r.MemoryPages != pages {
 				t.Errorf("%d pages, host says %d", pages, r.MemoryPages)
 			}
 		}},
@@ -162,7 +163,7 @@ func TestAHostileCallThatReturnsIsContained(t *testing.T) {
 				total += len(line.Text)
 			}
 			// Each kept NUL became a replacement character of three bytes.
-			if !r.LogTruncated || total > 3*guestLogBytesMax+len(logTruncatedMark) {
+			if !r.LogTruncated || total > 3*abi.LogBytesMax+len(logTruncatedMark) {
 				t.Errorf("%d bytes of log, truncated %v", total, r.LogTruncated)
 			}
 		}},
@@ -251,7 +252,7 @@ func TestTheCallersEndIsNotTheGuestsFault(t *testing.T) {
 	wantCode(t, err, CodeDeadline)
 	_, _, err = c.plugin.Configure(ctx, nil)
 	wantCode(t, err, CodeDeadline)
-	_, err = c.plugin.host.Install(ctx, guest(t, "hostile"), Policy, everything)
+	_, err = c.plugin.host.Install(ctx, guest(t, "hostile"), abi.KindPolicy, everything)
 	wantCode(t, err, CodeDeadline)
 }
 

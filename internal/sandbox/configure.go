@@ -27,7 +27,7 @@ type Configured struct {
 // A guest that fails is configure_failed, with the failure as its cause; other codes are input_too_large, deadline
 // and closed.
 func (p *Plugin) Configure(ctx context.Context, config []byte) (*Configured, ConfigureResult, error) {
-	if err := p.checkInput(exportConfigure, config); err != nil {
+	if err := p.checkInput(abi.ExportConfigure, config); err != nil {
 		return nil, nil, err
 	}
 	config = bytes.Clone(config)
@@ -61,7 +61,7 @@ func (p *Plugin) configured(ctx context.Context, state *callState, config []byte
 	if err != nil {
 		return nil, nil, notConfigured(err)
 	}
-	answer, err := i.send(ctx, allowed, exportConfigure, config)
+	answer, err := i.send(ctx, allowed, abi.ExportConfigure, config)
 	if err != nil {
 		return nil, nil, alsoFailed(notConfigured(err), i.close())
 	}
@@ -81,5 +81,5 @@ func notConfigured(err error) error {
 	if code := abi.CodeOf(err); code == CodeDeadline || code == CodeClosed {
 		return err
 	}
-	return &abi.Error{Code: CodeConfigureFailed, Message: "the guest failed while it was configured", Where: exportConfigure, Cause: err}
+	return &abi.Error{Code: CodeConfigureFailed, Message: "the guest failed while it was configured", Where: abi.ExportConfigure, Cause: err}
 }

@@ -10,6 +10,13 @@ import (
 	"github.com/tetratelabs/wazero/api"
 )
 
+const (
+	// exportStart is what a command exports.
+	exportStart = "_start"
+	// exportPrefix is reserved: any export that starts with it and is not of the kind is refused.
+	exportPrefix = "purser_"
+)
+
 type exportRule struct {
 	name            string
 	params, results []api.ValueType
@@ -23,23 +30,22 @@ var (
 
 // exportRules returns the exports of a kind, each with its exact signature. Signatures are checked at install, so
 // that a wrong one is a message to an author and not a denial at the first payment.
-func exportRules(kind Kind) []exportRule {
+func exportRules(kind abi.Kind) []exportRule {
 	rules := []exportRule{
-		{name: exportInitialize, optional: true},
-		{name: exportABI, results: []api.ValueType{i32}},
-		{name: exportAlloc, params: []api.ValueType{i32}, results: []api.ValueType{i32}},
-		{name: exportConfigure, params: []api.ValueType{i32, i32}, results: []api.ValueType{i64}},
+		{name: abi.ExportInitialize, optional: true},
+		{name: abi.ExportVersion, results: []api.ValueType{i32}},
+		{name: abi.ExportAlloc, params: []api.ValueType{i32}, results: []api.ValueType{i32}},
 	}
-	for _, name := range callExports[kind] {
-		rules = append(rules, exportRule{name: name, params: []api.ValueType{i32, i32}, results: []api.ValueType{i64}})
+	for _, call := range kind.Calls() {
+		rules = append(rules, exportRule{name: call.Export, params: []api.ValueType{i32, i32}, results: []api.ValueType{i64}})
 	}
 	return rules
 }
 
-func checkExports(compiled wazero.CompiledModule, kind Kind) error {
+func checkExports(compiled wazero.CompiledModule, kind abi.Kind) error {
 	memories := slices.Sorted(maps.Keys(compiled.ExportedMemories()))
-	if len(memories) != 1 || memories[0] != exportMemory {
-		return refuse(exportMemory, "export the memory once, as \"memory\"", "the module exports the memories %q, not exactly one named \"memory\"", memories)
+	if len(memories) != 1 || memories[0] != abi.ExportMemory {
+		return refuse(abi.ExportMemory, "export the memory once, as \"memory\"", "the module exports the memories %q, not exactly one named \"memory\"", memories)
 	}
 	exported := compiled.ExportedFunctions()
 	rules := exportRules(kind)
@@ -48,8 +54,8 @@ func checkExports(compiled wazero.CompiledModule, kind Kind) error {
 		switch {
 		case !ok && rule.optional:
 			continue
-		case !ok && rule.name == exportABI:
-			return &abi.Error{Code: CodeABIUnsupported, Where: exportABI, Fix: "build the guest with an SDK for ABI major 1",
+		case !ok && rule.name == abi.ExportVersion:
+			return &abi.Error{Code: CodeABIUnsupported, Where: abi.ExportVersion, Fix: "build the guest with an SDK for ABI major 1",
 				Message: "the module does not export purser_abi_1, so it is not built for ABI major 1"}
 		case !ok:
 			return refuse(rule.name, "", "the module does not export %s, which a %s must", rule.name, kind)
@@ -69,6 +75,12 @@ func checkExports(compiled wazero.CompiledModule, kind Kind) error {
 		}
 	}
 	return nil
+}
+
+// callable reports whether Configured.Call may name that export. Configuring is no such call: it would answer outside
+// of the identity it belongs to.
+func callable(kind abi.Kind, export string) bool {
+	return export != abi.ExportConfigure && slices.ContainsFunc(kind.Calls(), func(c abi.Call) bool { return c.Export == export })
 }
 
 func signature(params, results []api.ValueType) string {

@@ -11,35 +11,37 @@ import (
 // into an allow is wrong.
 const (
 	// CodeInstallRefused: the module breaks a rule of the contract; Where names the offending item.
-	CodeInstallRefused = "install_refused"
+	CodeInstallRefused = abi.ReasonInstallRefused
 	// CodeABIUnsupported: the module is built for an ABI version this host does not speak.
-	CodeABIUnsupported = "abi_unsupported"
-	// CodeManifestInvalid: the purser.manifest section is missing, repeated or malformed.
-	CodeManifestInvalid = "manifest_invalid"
+	CodeABIUnsupported = abi.CodeABIUnsupported
+	// CodeManifestInvalid: the purser.manifest section is missing, repeated or refused by abi.ParseManifest.
+	CodeManifestInvalid = abi.CodeManifestInvalid
 	// CodeGrantMissing: the manifest wants something the operator did not grant.
 	CodeGrantMissing = "grant_missing"
-	// CodeLimitWidened: a configuration, grant or manifest asks for more than its ceiling.
+	// CodeGrantsInvalid: the operator's grants cannot be read, or could be read in two ways.
+	CodeGrantsInvalid = "grants_invalid"
+	// CodeLimitWidened: a configuration or grant asks for more than its ceiling.
 	CodeLimitWidened = "limit_widened"
 	// CodeCacheUnsafe: the compilation cache directory is not private, or cannot be used.
 	CodeCacheUnsafe = "cache_unsafe"
 	// CodeConfigureFailed: the guest failed before or while it was configured. The cause has the code of the failure.
-	CodeConfigureFailed = "configure_failed"
+	CodeConfigureFailed = abi.ReasonConfigureFailed
 	// CodeTrap: the guest trapped, exited, or handed a host function a bad argument.
-	CodeTrap = "trap"
+	CodeTrap = abi.ReasonTrap
 	// CodeTimeLimit: the guest used up its wall clock.
-	CodeTimeLimit = "time_limit"
+	CodeTimeLimit = abi.ReasonTimeLimit
 	// CodeBadResult: the guest reported failure, refused to allocate, or pointed outside its memory.
-	CodeBadResult = "bad_result"
+	CodeBadResult = abi.ReasonBadResult
 	// CodeOutputTooLarge: the result is longer than Limits.OutputBytes.
-	CodeOutputTooLarge = "output_too_large"
+	CodeOutputTooLarge = abi.ReasonOutputTooLarge
 	// CodeInputTooLarge: the request or configuration is longer than Limits.InputBytes. The guest did not run.
-	CodeInputTooLarge = "input_too_large"
+	CodeInputTooLarge = abi.ReasonInputTooLarge
 	// CodeInputInvalid: the caller asked for something the contract does not have. The guest did not run.
 	CodeInputInvalid = "input_invalid"
 	// CodeDeadline: the caller's context ended, or no slot came free in time.
-	CodeDeadline = "deadline"
+	CodeDeadline = abi.ReasonDeadline
 	// CodeHostCallLimit: the guest called the log import too often.
-	CodeHostCallLimit = "host_call_limit"
+	CodeHostCallLimit = abi.ReasonHostCallLimit
 	// CodeClosed: the Host or the Plugin is closed.
 	CodeClosed = "closed"
 )

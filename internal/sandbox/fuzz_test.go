@@ -59,7 +59,7 @@ func FuzzInstall(f *testing.F) {
 	limits := Limits{StartTime: 100 * time.Millisecond, CallTime: 100 * time.Millisecond}
 	h := openHost(f, Config{Policy: limits})
 	f.Fuzz(func(t *testing.T, wasm []byte) {
-		p, err := h.Install(context.Background(), wasm, Policy, everything)
+		p, err := h.Install(context.Background(), wasm, abi.KindPolicy, everything)
 		if err != nil {
 			if abi.CodeOf(err) == "internal" {
 				t.Errorf("an error without a code: %v", err)

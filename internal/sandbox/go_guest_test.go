@@ -9,9 +9,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/purserhq/purser/abi"
 )
 
-const goGuestManifest = `{"name":"go-guest","version":"0.1.0","kind":"policy","abi":{"major":1,"minor":0}}`
+const goGuestManifest = `{"name":"go-guest","version":"0.1.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}`
 
 // buildGoGuest compiles testdata/goguest as authors do: a reactor, without any SDK.
 func buildGoGuest(t testing.TB) []byte { return buildGo(t, "testdata/goguest") }
@@ -33,7 +34,7 @@ func TestAPlainGoGuestWorks(t *testing.T) {
 	wasm := buildGoGuest(t)
 	imported := map[string]bool{}
 	h := openHost(t, Config{CacheDir: filepath.Join(t.TempDir(), "cache")})
-	p, err := h.Install(context.Background(), wasm, Policy, Grants{})
+	p, err := h.Install(context.Background(), wasm, abi.KindPolicy, Grants{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func TestAPlainGoGuestWorks(t *testing.T) {
 			t.Errorf("the log does not say why: %+v", got.Log)
 		}
 	}
-	again, err := h.Install(context.Background(), wasm, Policy, Grants{})
+	again, err := h.Install(context.Background(), wasm, abi.KindPolicy, Grants{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func TestAGoGuestThatPullsInFilesIsRefusedByName(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := openHost(t, Config{}).Install(context.Background(), buildGo(t, folder), Policy, Grants{})
+	_, err := openHost(t, Config{}).Install(context.Background(), buildGo(t, folder), abi.KindPolicy, Grants{})
 	wantCode(t, err, CodeInstallRefused)
 	if err == nil || !strings.Contains(err.Error(), "fd_") {
 		t.Errorf("not refused for its files: %v", err)

@@ -4,22 +4,97 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/purserhq/purser/abi"
 )
 
 // Grants are what the operator lets a module have. They live outside the module and only narrow: a manifest that
 // wants more than is granted refuses to load, so that a missing grant is found at install and not at a payment.
+//
+// Read them with ParseGrants: encoding/json would take "Facts" for facts, and the last of two.
 type Grants struct {
 	// Facts a policy may see, by name.
-	Facts []string
+	Facts []string `json:"facts,omitempty"`
 	// RPCMethods a chain adapter may ask for, by name.
-	RPCMethods []string
+	RPCMethods []string `json:"rpc_methods,omitempty"`
 	// Limits narrower than the host's; zero fields keep the host's.
-	Limits Limits
+	Limits Limits `json:"limits,omitzero"`
 }
 
-func (g Grants) check(m Manifest) error {
+// ParseGrants reads an object with the members facts, rpc_methods and limits. It refuses unknown and repeated members
+// and a limit of zero, which would read as "none" and mean the most there is. Errors have the code grants_invalid.
+func ParseGrants(document []byte) (Grants, error) {
+	_, entries, err := abi.Flatten(document)
+	if err != nil {
+		return Grants{}, &abi.Error{Code: CodeGrantsInvalid, Message: "the grants cannot be read", Where: "grants", Cause: err}
+	}
+	var g Grants
+	for _, entry := range entries {
+		if problem := g.set(entry); problem != "" {
+			return Grants{}, &abi.Error{Code: CodeGrantsInvalid, Message: problem, Where: "grants" + entry.Pointer,
+				Fix: "grants have the members facts, rpc_methods and limits"}
+		}
+	}
+	return g, nil
+}
+
+// set takes one value of the flattened document, of which parents come first, and says what is wrong with it.
+func (g *Grants) set(entry abi.JSONEntry) (problem string) {
+	at := strings.LastIndexByte(entry.Pointer, '/') + 1
+	parent, name := entry.Pointer[:at], entry.Pointer[at:]
+	want := abi.JSONString
+	switch {
+	case entry.Pointer == "" || entry.Pointer == "/limits":
+		want = abi.JSONObject
+	case entry.Pointer == "/facts" || entry.Pointer == "/rpc_methods":
+		want = abi.JSONArray
+	case parent == "/limits/":
+		want = abi.JSONNumber
+	case parent != "/facts/" && parent != "/rpc_methods/":
+		return "this member is not known"
+	}
+	if entry.Type != want {
+		return fmt.Sprintf("this is of the type %s, want %s", entry.Type, want)
+	}
+	switch parent {
+	case "/facts/":
+		g.Facts = append(g.Facts, entry.Text)
+	case "/rpc_methods/":
+		g.RPCMethods = append(g.RPCMethods, entry.Text)
+	case "/limits/":
+		return g.Limits.set(name, entry.Text)
+	}
+	return ""
+}
+
+func (l *Limits) set(name, digits string) (problem string) {
+	for _, count := range l.counts() {
+		if count.name == name {
+			n, err := strconv.ParseUint(digits, 10, 32)
+			if err != nil || n == 0 {
+				return "this limit is not a number from 1 to 4294967295"
+			}
+			*count.value = uint32(n)
+			return ""
+		}
+	}
+	for _, allowance := range l.times() {
+		if allowance.name == name {
+			n, err := strconv.ParseInt(digits, 10, 64)
+			if err != nil || n <= 0 {
+				return "this limit is not a number of nanoseconds above zero"
+			}
+			*allowance.value = time.Duration(n)
+			return ""
+		}
+	}
+	return "this limit is not known"
+}
+
+func (g Grants) check(m *abi.Manifest) error {
 	for _, fact := range m.Facts {
 		if !slices.Contains(g.Facts, fact.Name) {
 			return grantMissing("fact", fact.Name)
@@ -43,8 +118,7 @@ func grantMissing(what, name string) error {
 // hash identifies the grants in decision records. Order and repetition do not matter, so they do not change it.
 func (g Grants) hash() (Digest, error) {
 	list := func(names []string) []string {
-		// From an empty list, not a clone: nil and empty must encode alike.
-		sorted := append([]string{}, names...)
+		sorted := slices.Clone(names)
 		slices.Sort(sorted)
 		return slices.Compact(sorted)
 	}

@@ -75,8 +75,8 @@ func readFile(t testing.TB, path string) []byte {
 }
 
 func withManifest(wasm []byte, manifest string) []byte {
-	content := appendU32(nil, uint32(len(customManifest)))
-	content = append(append(content, customManifest...), manifest...)
+	content := appendU32(nil, uint32(len(abi.ManifestSection)))
+	content = append(append(content, abi.ManifestSection...), manifest...)
 	return appendSection(wasm, sectionCustom, content)
 }
 
@@ -105,13 +105,13 @@ func openHost(t testing.TB, config Config) *Host {
 }
 
 // everything grants what the good guests want.
-var everything = Grants{Facts: []string{"spent.day"}, RPCMethods: []string{"eth_chainId", "eth_call"}}
+var everything = Grants{Facts: []string{"quotes"}, RPCMethods: []string{"eth_chainId", "eth_call"}}
 
 func install(t testing.TB, h *Host, name string) *Plugin {
 	t.Helper()
-	kind := Policy
+	kind := abi.KindPolicy
 	if name == "echo_chain" {
-		kind = Chain
+		kind = abi.KindChain
 	}
 	p, err := h.Install(context.Background(), guest(t, name), kind, everything)
 	if err != nil {

@@ -33,7 +33,7 @@ type Config struct {
 // Host loads modules and bounds how many guests run at once. It is safe for concurrent use.
 type Host struct {
 	config Config
-	limits map[Kind]Limits
+	limits map[abi.Kind]Limits
 	queue  *queue
 	// compiling admits one compilation at a time: each takes a processor and hundreds of megabytes.
 	compiling chan struct{}
@@ -65,8 +65,8 @@ func Open(config Config) (*Host, error) {
 			return nil, err
 		}
 	}
-	limits := map[Kind]Limits{}
-	for kind, by := range map[Kind]Limits{Policy: config.Policy, Chain: config.Chain} {
+	limits := map[abi.Kind]Limits{}
+	for kind, by := range map[abi.Kind]Limits{abi.KindPolicy: config.Policy, abi.KindChain: config.Chain} {
 		narrowed, err := DefaultLimits(kind).narrow(by, "sandbox."+string(kind))
 		if err != nil {
 			return nil, err

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/purserhq/purser/abi"
 )
 
 func TestWazeroIsTheVersionThisPackageWasWrittenFor(t *testing.T) {
@@ -58,7 +60,7 @@ func TestTheCacheDirectoryMustBePrivate(t *testing.T) {
 	if err := os.Chmod(private, 0o777); err != nil { // #nosec G302 -- what the test is about
 		t.Fatal(err)
 	}
-	_, err := h.Install(context.Background(), guest(t, "echo_policy"), Policy, everything)
+	_, err := h.Install(context.Background(), guest(t, "echo_policy"), abi.KindPolicy, everything)
 	wantCode(t, err, CodeCacheUnsafe)
 }
 
@@ -77,7 +79,7 @@ func TestADamagedCacheEntryIsNotRun(t *testing.T) {
 	if err := os.WriteFile(files[0], data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = h.Install(context.Background(), guest(t, "echo_policy"), Policy, everything)
+	_, err = h.Install(context.Background(), guest(t, "echo_policy"), abi.KindPolicy, everything)
 	wantCode(t, err, CodeCacheUnsafe)
 }
 
@@ -140,7 +142,7 @@ func TestCloseEndsARunningGuest(t *testing.T) {
 	wantCode(t, err, CodeClosed)
 	_, _, err = p.Configure(context.Background(), nil)
 	wantCode(t, err, CodeClosed)
-	_, err = h.Install(context.Background(), guest(t, "hostile"), Policy, everything)
+	_, err = h.Install(context.Background(), guest(t, "hostile"), abi.KindPolicy, everything)
 	wantCode(t, err, CodeClosed)
 	if err := h.Close(); err != nil {
 		t.Errorf("closing twice: %v", err)

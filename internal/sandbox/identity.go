@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+
+	"github.com/purserhq/purser/abi"
 )
 
 // Digest is a SHA-256 hash.
@@ -23,9 +25,9 @@ type Identity struct {
 	// Engine is the wazero version.
 	Engine string `json:"engine"`
 	// ABIMinor is the minor version the guest said it was built for.
-	ABIMinor uint32 `json:"abi_minor"`
+	ABIMinor uint64 `json:"abi_minor"`
 	// Kind is the contract the module implements.
-	Kind Kind `json:"kind"`
+	Kind abi.Kind `json:"kind"`
 	// Config is the hash of the configuration bytes; zero before Configure.
 	Config Digest `json:"config_sha256"`
 	// Grants is the hash of the operator's grants (Grants.hash).

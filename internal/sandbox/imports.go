@@ -3,15 +3,11 @@ package sandbox
 import (
 	"slices"
 
+	"github.com/purserhq/purser/abi"
 	"github.com/tetratelabs/wazero/api"
 )
 
-const (
-	moduleHost = "purser_host_1"
-	moduleWASI = "wasi_snapshot_preview1"
-
-	importKindFunction = 0
-)
+const importKindFunction = 0
 
 // hostFunction is one function a guest may import. The same table builds the host modules and judges imports, so
 // what is allowed and what exists cannot drift apart.
@@ -41,7 +37,7 @@ func importAllowed(module, name string, kind byte) error {
 // importFix says what to do about an import. A Go author meets it through a package: os, and whatever imports os, pulls
 // in files.
 func importFix(module string) string {
-	if module == moduleWASI {
+	if module == abi.WASIModule {
 		return "a Go guest must not import os, nor time, fmt, math/big or encoding/json, which import files with it"
 	}
 	return "a guest may import purser_host_1.log, and a Go guest ten functions of WASI"

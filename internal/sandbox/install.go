@@ -21,8 +21,8 @@ const guestFeatures = api.CoreFeaturesV2 &^ api.CoreFeatureSIMD
 // cache_unsafe, deadline or closed, and name the offending item. A guest that fails while it is asked for its version
 // is install_refused too. Compilation itself is not interrupted by ctx: wazero's interruptible mode compiles on
 // goroutines whose panics nobody can recover. The caller closes the Plugin, or the Host does.
-func (h *Host) Install(ctx context.Context, wasm []byte, kind Kind, grants Grants) (*Plugin, error) {
-	if !kind.valid() {
+func (h *Host) Install(ctx context.Context, wasm []byte, kind abi.Kind, grants Grants) (*Plugin, error) {
+	if _, known := h.limits[kind]; !known {
 		return nil, fault(CodeInputInvalid, "kind", "%q is no kind of module", kind)
 	}
 	module, err := scan(wasm)
@@ -47,19 +47,19 @@ func (h *Host) Install(ctx context.Context, wasm []byte, kind Kind, grants Grant
 }
 
 // admit judges what can be judged without wazero: the manifest, the grants and the memory.
-func (p *Plugin) admit(module *scanned, kind Kind, grants Grants) error {
+func (p *Plugin) admit(module *scanned, kind abi.Kind, grants Grants) error {
 	if module.manifest == nil {
 		return &abi.Error{
-			Code: CodeManifestInvalid, Message: "the module has no purser.manifest section", Where: customManifest,
+			Code: CodeManifestInvalid, Message: "the module has no purser.manifest section", Where: abi.ManifestSection,
 			Fix: "embed the manifest with purser plugin build",
 		}
 	}
-	manifest, err := ParseManifest(module.manifest)
+	manifest, err := abi.ParseManifest(module.manifest)
 	if err != nil {
 		return err
 	}
 	if manifest.Kind != kind {
-		return refuse(customManifest, "", "the manifest says %s, the module is installed as a %s", manifest.Kind, kind)
+		return refuse(abi.ManifestSection, "", "the manifest says %s, the module is installed as a %s", manifest.Kind, kind)
 	}
 	if err := grants.check(manifest); err != nil {
 		return err
@@ -68,15 +68,12 @@ func (p *Plugin) admit(module *scanned, kind Kind, grants Grants) error {
 	if err != nil {
 		return err
 	}
-	// What the manifest wants is a wish, bounded by the kind, and the operator's narrower limit stands.
-	if _, err := DefaultLimits(kind).narrow(manifest.Limits, "manifest.limits"); err != nil {
-		return err
-	}
+	// What the manifest wants is a wish, and ParseManifest bounds it by the kind; the operator's narrower limit stands.
 	limits = limits.stricter(manifest.Limits)
 	if memory := module.memory; memory.min > limits.MemoryPages {
-		return refuse(exportMemory, "", "the memory starts with %d pages, at most %d", memory.min, limits.MemoryPages)
+		return refuse(abi.ExportMemory, "", "the memory starts with %d pages, at most %d", memory.min, limits.MemoryPages)
 	} else if memory.hasMax && memory.max > DefaultLimits(kind).MemoryPages {
-		return refuse(exportMemory, "declare a smaller maximum, or none", "the memory may grow to %d pages, at most %d", memory.max, DefaultLimits(kind).MemoryPages)
+		return refuse(abi.ExportMemory, "declare a smaller maximum, or none", "the memory may grow to %d pages, at most %d", memory.max, DefaultLimits(kind).MemoryPages)
 	}
 	hash, err := grants.hash()
 	if err != nil {
@@ -125,7 +122,7 @@ func (p *Plugin) compile(ctx context.Context, core []byte) error {
 }
 
 func (p *Plugin) buildHostModules(ctx context.Context) error {
-	for _, name := range []string{moduleHost, moduleWASI} {
+	for _, name := range []string{abi.ImportModule, abi.WASIModule} {
 		builder := p.runtime.NewHostModuleBuilder(name)
 		for _, f := range hostFunctions {
 			if f.module == name {
@@ -151,15 +148,16 @@ func (p *Plugin) checkCompiled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The manifest's minor is one that this host speaks: ParseManifest refuses newer ones.
 	if minor != p.manifest.ABIMinor {
-		return &abi.Error{Code: CodeABIUnsupported, Where: exportABI, Fix: "build the guest and its manifest with the same SDK",
+		return &abi.Error{Code: CodeABIUnsupported, Where: abi.ExportVersion, Fix: "build the guest and its manifest with the same SDK",
 			Message: "purser_abi_1 and the manifest name different minor versions"}
 	}
-	return checkABI(abiMajor, minor)
+	return nil
 }
 
 // askABI calls purser_abi_1 in an instance of its own, initialised first: a Go guest traps otherwise.
-func (p *Plugin) askABI(ctx context.Context) (minor uint32, err error) {
+func (p *Plugin) askABI(ctx context.Context) (minor uint64, err error) {
 	state := p.newState(nil)
 	defer p.tell(&state.log)
 	leave, err := p.enter(ctx)
@@ -174,11 +172,11 @@ func (p *Plugin) askABI(ctx context.Context) (minor uint32, err error) {
 		return 0, refusedBy(err)
 	}
 	defer func() { err = alsoFailed(err, i.close()) }()
-	results, err := i.module.ExportedFunction(exportABI).Call(allowed)
+	results, err := i.module.ExportedFunction(abi.ExportVersion).Call(allowed)
 	if err != nil {
-		return 0, refusedBy(p.classify(ctx, exportABI, err))
+		return 0, refusedBy(p.classify(ctx, abi.ExportVersion, err))
 	}
-	return api.DecodeU32(results[0]), nil
+	return uint64(api.DecodeU32(results[0])), nil
 }
 
 // refusedBy makes a guest's failure during install a refusal; deadline and closed are not the guest's failures.
@@ -186,5 +184,5 @@ func refusedBy(err error) error {
 	if code := abi.CodeOf(err); code == CodeDeadline || code == CodeClosed {
 		return err
 	}
-	return &abi.Error{Code: CodeInstallRefused, Message: "the module failed while it was started", Where: exportABI, Cause: err}
+	return &abi.Error{Code: CodeInstallRefused, Message: "the module failed while it was started", Where: abi.ExportVersion, Cause: err}
 }

@@ -42,7 +42,7 @@ func TestInstallRefusesByNameWhatBreaksTheContract(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.guest, func(t *testing.T) {
-			p, err := h.Install(context.Background(), guest(t, c.guest), Policy, everything)
+			p, err := h.Install(context.Background(), guest(t, c.guest), abi.KindPolicy, everything)
 			if p != nil {
 				t.Error("got a plugin")
 			}
@@ -68,7 +68,7 @@ func TestAFailureAtStartKeepsItsReason(t *testing.T) {
 	}
 	for name, c := range cases {
 		h := openHost(t, Config{Policy: c.limits})
-		_, err := h.Install(context.Background(), guest(t, name), Policy, Grants{})
+		_, err := h.Install(context.Background(), guest(t, name), abi.KindPolicy, Grants{})
 		wantCode(t, err, CodeInstallRefused)
 		code := c.code
 		if !errors.Is(err, &abi.Error{Code: code}) {
@@ -79,7 +79,7 @@ func TestAFailureAtStartKeepsItsReason(t *testing.T) {
 
 func TestAPolicyIsNoChainAdapterAndTheReverse(t *testing.T) {
 	h := openHost(t, Config{})
-	for name, kind := range map[string]Kind{"echo_policy": Chain, "echo_chain": Policy, "hostile": "wallet"} {
+	for name, kind := range map[string]abi.Kind{"echo_policy": abi.KindChain, "echo_chain": abi.KindPolicy, "hostile": "wallet"} {
 		_, err := h.Install(context.Background(), guest(t, name), kind, everything)
 		want := CodeInstallRefused
 		if kind == "wallet" {
@@ -88,12 +88,8 @@ func TestAPolicyIsNoChainAdapterAndTheReverse(t *testing.T) {
 		wantCode(t, err, want)
 	}
 	// The manifest can lie about the kind; the exports cannot.
-	lying := bytes.Replace(guest(t, "echo_chain"), []byte(`"kind":"chain","abi":{"major":1,"minor":0},"needs":{"rpc":["eth_call","eth_chainId"]}`),
-		[]byte(`"kind":"policy","abi":{"major":1,"minor":0},"source":"`+strings.Repeat("x", 30)+`"`), 1)
-	if bytes.Equal(lying, guest(t, "echo_chain")) || len(lying) != len(guest(t, "echo_chain")) {
-		t.Fatalf("the manifest was not swapped for one of its length: %d bytes, %d before", len(lying), len(guest(t, "echo_chain")))
-	}
-	_, err := h.Install(context.Background(), lying, Policy, Grants{})
+	lying := withManifest(withoutManifest(t, "echo_chain"), goGuestManifest)
+	_, err := h.Install(context.Background(), lying, abi.KindPolicy, Grants{})
 	wantCode(t, err, CodeInstallRefused)
 	if err == nil || !strings.Contains(err.Error(), "purser_policy_decide") {
 		t.Errorf("not refused for its exports: %v", err)
@@ -102,14 +98,14 @@ func TestAPolicyIsNoChainAdapterAndTheReverse(t *testing.T) {
 
 func TestAMissingGrantRefusesToLoad(t *testing.T) {
 	h := openHost(t, Config{})
-	_, err := h.Install(context.Background(), guest(t, "echo_policy"), Policy, Grants{Facts: []string{"spent"}})
+	_, err := h.Install(context.Background(), guest(t, "echo_policy"), abi.KindPolicy, Grants{Facts: []string{"quote"}})
 	wantCode(t, err, CodeGrantMissing)
-	_, err = h.Install(context.Background(), guest(t, "echo_chain"), Chain, Grants{RPCMethods: []string{"eth_call"}})
+	_, err = h.Install(context.Background(), guest(t, "echo_chain"), abi.KindChain, Grants{RPCMethods: []string{"eth_call"}})
 	wantCode(t, err, CodeGrantMissing)
 }
 
 func TestLimitsNarrowAndNeverWiden(t *testing.T) {
-	_, err := Open(Config{Policy: Limits{MemoryPages: policyMemoryPagesMax + 1}})
+	_, err := Open(Config{Policy: Limits{MemoryPages: abi.PolicyMemoryPagesMax + 1}})
 	wantCode(t, err, CodeLimitWidened)
 	_, err = Open(Config{Chain: Limits{CallTime: chainCallTimeMax + 1}})
 	wantCode(t, err, CodeLimitWidened)
@@ -119,21 +115,21 @@ func TestLimitsNarrowAndNeverWiden(t *testing.T) {
 	h := openHost(t, Config{Policy: Limits{MemoryPages: 100}})
 	grants := everything
 	grants.Limits.MemoryPages = 101
-	_, err = h.Install(context.Background(), guest(t, "echo_policy"), Policy, grants)
+	_, err = h.Install(context.Background(), guest(t, "echo_policy"), abi.KindPolicy, grants)
 	wantCode(t, err, CodeLimitWidened)
 	grants.Limits.MemoryPages = 50
-	p, err := h.Install(context.Background(), guest(t, "echo_policy"), Policy, grants)
+	p, err := h.Install(context.Background(), guest(t, "echo_policy"), abi.KindPolicy, grants)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := p.Limits().MemoryPages; got != 50 {
 		t.Errorf("%d pages, want the grant's 50", got)
 	}
-	greedy := withManifest(withoutManifest(t, "echo_policy"), `{"name":"g","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"limits":{"memory_pages":257}}`)
-	_, err = h.Install(context.Background(), greedy, Policy, everything)
-	wantCode(t, err, CodeLimitWidened)
-	modest := withManifest(withoutManifest(t, "echo_policy"), `{"name":"g","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"limits":{"memory_pages":256,"output_bytes":9}}`)
-	p, err = h.Install(context.Background(), modest, Policy, everything)
+	greedy := withManifest(withoutManifest(t, "echo_policy"), `{"name":"g","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0","limits":{"memory_pages":257}}`)
+	_, err = h.Install(context.Background(), greedy, abi.KindPolicy, everything)
+	wantCode(t, err, CodeManifestInvalid)
+	modest := withManifest(withoutManifest(t, "echo_policy"), `{"name":"g","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0","limits":{"memory_pages":256,"output_bytes":9}}`)
+	p, err = h.Install(context.Background(), modest, abi.KindPolicy, everything)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +142,7 @@ func TestLimitsNarrowAndNeverWiden(t *testing.T) {
 func withoutManifest(t testing.TB, name string) []byte {
 	t.Helper()
 	wasm := guest(t, name)
-	at := bytes.LastIndex(wasm, []byte(customManifest))
+	at := bytes.LastIndex(wasm, []byte(abi.ManifestSection))
 	for cut := at - 1; cut > 0; cut-- {
 		if wasm[cut] != sectionCustom {
 			continue
@@ -175,8 +171,8 @@ func TestIdentityChangesWithModuleConfigurationAndGrants(t *testing.T) {
 		t.Error("the configuration is not in the identity")
 	}
 	wide := everything
-	wide.Facts = append([]string{"payee.age", "spent.day"}, wide.Facts...)
-	other, err := h.Install(context.Background(), guest(t, "echo_policy"), Policy, wide)
+	wide.Facts = append([]string{"payee", "quotes"}, wide.Facts...)
+	other, err := h.Install(context.Background(), guest(t, "echo_policy"), abi.KindPolicy, wide)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +189,7 @@ func TestIdentityChangesWithModuleConfigurationAndGrants(t *testing.T) {
 func TestTheManifestComesBackAsItWas(t *testing.T) {
 	p := install(t, openHost(t, Config{}), "echo_chain")
 	m := p.Manifest()
-	if m.Name != "echo-chain" || m.Kind != Chain || len(m.RPCMethods) != 2 {
+	if m.Name != "echo-chain" || m.Kind != abi.KindChain || len(m.RPCMethods) != 2 {
 		t.Errorf("manifest %+v", m)
 	}
 	if !bytes.Contains(guest(t, "echo_chain"), p.ManifestBytes()) || len(p.ManifestBytes()) == 0 {
@@ -239,7 +235,7 @@ func TestClaimedLengthsAreBoundedBeforeTheyAreAllocated(t *testing.T) {
 	}
 	for name, wasm := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := h.Install(context.Background(), wasm, Policy, Grants{})
+			_, err := h.Install(context.Background(), wasm, abi.KindPolicy, Grants{})
 			wantCode(t, err, CodeInstallRefused)
 		})
 	}
@@ -249,7 +245,7 @@ func TestTheNameSectionNeverReachesTheCompiler(t *testing.T) {
 	// Four billion function names in a section of a few bytes: wazero would allocate room for them all.
 	name := append([]byte{4, 'n', 'a', 'm', 'e', 1, 5}, appendU32(nil, math.MaxUint32)...)
 	h := openHost(t, Config{})
-	p, err := h.Install(context.Background(), appendSection(guest(t, "echo_policy"), sectionCustom, name), Policy, everything)
+	p, err := h.Install(context.Background(), appendSection(guest(t, "echo_policy"), sectionCustom, name), abi.KindPolicy, everything)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,9 +49,9 @@ func (p *Plugin) start(ctx context.Context, allowed context.Context, state *call
 		return nil, p.classify(ctx, "instantiation", err)
 	}
 	i := &instance{plugin: p, module: module, state: state}
-	if initialize := module.ExportedFunction(exportInitialize); initialize != nil {
+	if initialize := module.ExportedFunction(abi.ExportInitialize); initialize != nil {
 		if _, err := initialize.Call(allowed); err != nil {
-			return nil, alsoFailed(p.classify(ctx, exportInitialize, err), i.close())
+			return nil, alsoFailed(p.classify(ctx, abi.ExportInitialize, err), i.close())
 		}
 	}
 	return i, nil
@@ -75,7 +75,7 @@ func (i *instance) send(ctx, allowed context.Context, export string, message []b
 	if err != nil {
 		return nil, i.plugin.classify(ctx, export, err)
 	}
-	return readResult(i.module.ExportedMemory(exportMemory), export, results[0], i.plugin.limits.OutputBytes)
+	return readResult(i.module.ExportedMemory(abi.ExportMemory), export, results[0], i.plugin.limits.OutputBytes)
 }
 
 // place asks the guest for room and writes message there. An empty message needs no room and has the pointer 0.
@@ -83,16 +83,16 @@ func (i *instance) place(ctx, allowed context.Context, message []byte) (uint32, 
 	if len(message) == 0 {
 		return 0, nil
 	}
-	results, err := i.module.ExportedFunction(exportAlloc).Call(allowed, uint64(len(message)))
+	results, err := i.module.ExportedFunction(abi.ExportAlloc).Call(allowed, uint64(len(message)))
 	if err != nil {
-		return 0, i.plugin.classify(ctx, exportAlloc, err)
+		return 0, i.plugin.classify(ctx, abi.ExportAlloc, err)
 	}
 	pointer := api.DecodeU32(results[0])
 	if pointer == 0 {
-		return 0, fault(CodeBadResult, exportAlloc, "purser_alloc refused %d bytes", len(message))
+		return 0, fault(CodeBadResult, abi.ExportAlloc, "purser_alloc refused %d bytes", len(message))
 	}
-	if !i.module.ExportedMemory(exportMemory).Write(pointer, message) {
-		return 0, fault(CodeBadResult, exportAlloc, "purser_alloc returned %#x for %d bytes, outside its memory", pointer, len(message))
+	if !i.module.ExportedMemory(abi.ExportMemory).Write(pointer, message) {
+		return 0, fault(CodeBadResult, abi.ExportAlloc, "purser_alloc returned %#x for %d bytes, outside its memory", pointer, len(message))
 	}
 	return pointer, nil
 }

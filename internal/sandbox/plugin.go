@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/purserhq/purser/abi"
 	"github.com/tetratelabs/wazero"
 )
 
 // Plugin is an installed module. It is safe for concurrent use.
 type Plugin struct {
 	host          *Host
-	manifest      Manifest
+	manifest      *abi.Manifest
 	manifestBytes []byte
 	identity      Identity
 	limits        Limits
@@ -29,7 +30,7 @@ type Plugin struct {
 }
 
 // Manifest returns what the module says about itself. The caller must not change its slices.
-func (p *Plugin) Manifest() Manifest { return p.manifest }
+func (p *Plugin) Manifest() abi.Manifest { return *p.manifest }
 
 // ManifestBytes returns a copy of the purser.manifest section.
 func (p *Plugin) ManifestBytes() []byte { return bytes.Clone(p.manifestBytes) }

@@ -8,23 +8,17 @@ import (
 	"github.com/purserhq/purser/abi"
 )
 
-// Bounds on a module, checked before wazero sees it.
+// Bounds on a module beside those of package abi, checked before wazero sees it.
 const (
-	moduleBytesMax       = 16 << 20
 	typesMax             = 4096
 	parametersMax        = 128
 	resultsMax           = 16
 	importsMax           = 64
-	functionsMax         = 65_536
 	functionBodyBytesMax = 256 << 10
 	localsMax            = 4096
-	tablesMax            = 4
-	tableEntriesMax      = 131_072
-	globalsMax           = 4096
 	exportsMax           = 1024
 	elementSegmentsMax   = 4096
 	elementsMax          = 262_144
-	dataSegmentsMax      = 65_536
 	customSectionsMax    = 256
 
 	// bulkOperationsMax bounds memory.fill and its kin in one function. Each may touch the whole memory in one native
@@ -86,13 +80,11 @@ type memoryLimits struct {
 	hasMax   bool
 }
 
-const customManifest = "purser.manifest"
-
 // scan walks every section of a module, bounds every length in it and reads what install needs. Whether
 // instructions make sense together is not judged here: validation is wazero's.
 func scan(wasm []byte) (*scanned, error) {
-	if len(wasm) > moduleBytesMax {
-		return nil, refuse("module", "", "the module has %d bytes, at most %d", len(wasm), moduleBytesMax)
+	if len(wasm) > abi.ModuleBytesMax {
+		return nil, refuse("module", "", "the module has %d bytes, at most %d", len(wasm), abi.ModuleBytesMax)
 	}
 	if !bytes.HasPrefix(wasm, preamble) {
 		return nil, refuse("module", "build a core WebAssembly module, not a component", "not a WebAssembly 1 module")
@@ -120,14 +112,14 @@ func scan(wasm []byte) (*scanned, error) {
 			return nil, err
 		}
 		s.core = append(s.core, id)
-		s.core = appendU32(s.core, uint32(len(content))) // #nosec G115 -- below moduleBytesMax
+		s.core = appendU32(s.core, uint32(len(content))) // #nosec G115 -- below abi.ModuleBytesMax
 		s.core = append(s.core, content...)
 	}
 	if c.err != nil {
 		return nil, refuse("module", "", "malformed module at byte %d: %v", c.pos, c.err)
 	}
 	if s.memories != 1 {
-		return nil, refuse(exportMemory, "define exactly one memory and export it", "the module defines %d memories, not one", s.memories)
+		return nil, refuse(abi.ExportMemory, "define exactly one memory and export it", "the module defines %d memories, not one", s.memories)
 	}
 	return s, nil
 }
@@ -167,7 +159,7 @@ func (s *scanned) section(id byte, c *cursor) ([]byte, error) {
 	case sectionData:
 		c.dataSegments()
 	case sectionDataCount:
-		c.count("data segments", dataSegmentsMax)
+		c.count("data segments", abi.ModuleDataSegmentsMax)
 	}
 	if err != nil {
 		return nil, err
@@ -186,12 +178,12 @@ func (s *scanned) custom(c *cursor) error {
 	if c.err != nil {
 		return refuse("custom section", "", "custom section: %v", c.err)
 	}
-	if name != customManifest {
+	if name != abi.ManifestSection {
 		return nil
 	}
 	if s.manifest != nil {
 		// Two manifests could be read differently by two readers.
-		return &abi.Error{Code: CodeManifestInvalid, Message: "the module has more than one purser.manifest section", Where: customManifest}
+		return &abi.Error{Code: CodeManifestInvalid, Message: "the module has more than one purser.manifest section", Where: abi.ManifestSection}
 	}
 	s.manifest = bytes.Clone(c.data[c.pos:])
 	if s.manifest == nil {

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+
+	"github.com/purserhq/purser/abi"
 )
 
 // Value types a guest may use (WebAssembly 2.0, 5.3.1). v128 is missing on purpose: vector lanes of NaNs differ by
@@ -48,7 +50,7 @@ func (s *scanned) types(c *cursor) {
 }
 
 func (s *scanned) functions(c *cursor) {
-	for range c.count("functions", functionsMax) {
+	for range c.count("functions", abi.ModuleFunctionsMax) {
 		index := c.u32()
 		if uint64(index) >= uint64(len(s.parameters)) {
 			c.fail(fmt.Errorf("function of the unknown type %d", index))
@@ -97,7 +99,7 @@ func (s *scanned) readMemory(c *cursor) error {
 	for range s.memories {
 		flag, min, max := c.limits()
 		if c.err == nil && flag&2 != 0 {
-			return refuse(exportMemory, "build without threads", "the memory is shared")
+			return refuse(abi.ExportMemory, "build without threads", "the memory is shared")
 		}
 		s.memory = memoryLimits{min: min, max: max, hasMax: flag&1 != 0}
 	}
@@ -106,19 +108,19 @@ func (s *scanned) readMemory(c *cursor) error {
 
 // pinTables copies the table section, giving every table without a maximum the host's.
 func (s *scanned) pinTables(c *cursor) []byte {
-	s.tables = c.count("tables", tablesMax)
-	out := appendU32(nil, uint32(s.tables)) // #nosec G115 -- at most tablesMax
+	s.tables = c.count("tables", abi.ModuleTablesMax)
+	out := appendU32(nil, uint32(s.tables)) // #nosec G115 -- at most abi.ModuleTablesMax
 	for range s.tables {
 		kind := c.referenceType()
 		flag, min, max := c.limits()
 		if flag&2 != 0 {
 			c.fail(errors.New("shared table"))
 		}
-		if flag&1 == 0 || max > tableEntriesMax {
-			max = tableEntriesMax
+		if flag&1 == 0 || max > abi.ModuleTableElementsMax {
+			max = abi.ModuleTableElementsMax
 		}
-		if min > tableEntriesMax {
-			c.fail(fmt.Errorf("table of %d entries, at most %d", min, tableEntriesMax))
+		if min > abi.ModuleTableElementsMax {
+			c.fail(fmt.Errorf("table of %d entries, at most %d", min, abi.ModuleTableElementsMax))
 		}
 		out = append(out, kind, 1)
 		out = appendU32(appendU32(out, min), max)
@@ -127,7 +129,7 @@ func (s *scanned) pinTables(c *cursor) []byte {
 }
 
 func (c *cursor) globals() {
-	for range c.count("globals", globalsMax) {
+	for range c.count("globals", abi.ModuleGlobalsMax) {
 		c.valueType()
 		if mutable := c.byte(); mutable > 1 {
 			c.fail(errors.New("bad mutability"))

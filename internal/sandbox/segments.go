@@ -3,6 +3,8 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+
+	"github.com/purserhq/purser/abi"
 )
 
 // constantInstructionsMax bounds one constant expression. Without the extended-const proposal one instruction and
@@ -62,7 +64,7 @@ func (s *scanned) elementSegments(c *cursor) {
 }
 
 func (c *cursor) dataSegments() {
-	for range c.count("data segments", dataSegmentsMax) {
+	for range c.count("data segments", abi.ModuleDataSegmentsMax) {
 		flags := c.u32()
 		if flags > 2 {
 			c.fail(fmt.Errorf("data segment flags %d", flags))

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/purserhq/purser/abi"
 	"github.com/tetratelabs/wazero/api"
 )
 
@@ -28,20 +29,20 @@ const (
 	nanosecondsPerSecond = 1_000_000_000
 )
 
-// hostFunctions is everything a guest can import: our log, and the ten WASI functions Go's runtime needs, in versions
-// that always answer the same.
+// hostFunctions is everything a guest can import: our log, and abi.WASIImports in versions that always answer the same.
+// A test compares the two lists.
 var hostFunctions = []hostFunction{
-	{moduleHost, "log", []api.ValueType{i32, i32, i32}, nil, hostLog},
-	{moduleWASI, "args_get", []api.ValueType{i32, i32}, []api.ValueType{i32}, wasiNothing},
-	{moduleWASI, "args_sizes_get", []api.ValueType{i32, i32}, []api.ValueType{i32}, wasiNoSizes},
-	{moduleWASI, "clock_time_get", []api.ValueType{i32, i64, i32}, []api.ValueType{i32}, wasiClock},
-	{moduleWASI, "environ_get", []api.ValueType{i32, i32}, []api.ValueType{i32}, wasiNothing},
-	{moduleWASI, "environ_sizes_get", []api.ValueType{i32, i32}, []api.ValueType{i32}, wasiNoSizes},
-	{moduleWASI, "fd_write", []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i32}, wasiWrite},
-	{moduleWASI, "poll_oneoff", []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i32}, wasiPoll},
-	{moduleWASI, "proc_exit", []api.ValueType{i32}, nil, wasiExit},
-	{moduleWASI, "random_get", []api.ValueType{i32, i32}, []api.ValueType{i32}, wasiRandom},
-	{moduleWASI, "sched_yield", nil, []api.ValueType{i32}, wasiYield},
+	{abi.ImportModule, abi.ImportLog, []api.ValueType{i32, i32, i32}, nil, hostLog},
+	{abi.WASIModule, "args_get", []api.ValueType{i32, i32}, []api.ValueType{i32}, wasiNothing},
+	{abi.WASIModule, "args_sizes_get", []api.ValueType{i32, i32}, []api.ValueType{i32}, wasiNoSizes},
+	{abi.WASIModule, "clock_time_get", []api.ValueType{i32, i64, i32}, []api.ValueType{i32}, wasiClock},
+	{abi.WASIModule, "environ_get", []api.ValueType{i32, i32}, []api.ValueType{i32}, wasiNothing},
+	{abi.WASIModule, "environ_sizes_get", []api.ValueType{i32, i32}, []api.ValueType{i32}, wasiNoSizes},
+	{abi.WASIModule, "fd_write", []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i32}, wasiWrite},
+	{abi.WASIModule, "poll_oneoff", []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i32}, wasiPoll},
+	{abi.WASIModule, "proc_exit", []api.ValueType{i32}, nil, wasiExit},
+	{abi.WASIModule, "random_get", []api.ValueType{i32, i32}, []api.ValueType{i32}, wasiRandom},
+	{abi.WASIModule, "sched_yield", nil, []api.ValueType{i32}, wasiYield},
 }
 
 // hostLog is purser_host_1.log(level, pointer, length).

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/purserhq/purser/internal/sandbox"
+	"github.com/purserhq/purser/abi"
 )
 
 const (
@@ -51,7 +51,7 @@ func builtRustPolicy(t *testing.T) []byte {
 }
 
 func TestTheRustPolicyGivesTheResultOfEveryVector(t *testing.T) {
-	install(t, builtRustPolicy(t), sandbox.Policy).givesEveryResult(t, readVectors(t, "price-sanity"))
+	install(t, builtRustPolicy(t), abi.KindPolicy).givesEveryResult(t, readVectors(t, "price-sanity"))
 }
 
 func TestBothPoliciesShareOneManifest(t *testing.T) {
@@ -72,8 +72,8 @@ func TestBothPoliciesShareOneManifest(t *testing.T) {
 // fields it does not need, so it may answer where the Go one refuses to read; where both answer, they must agree, and
 // neither may stop the host.
 func TestDamagedRequestsNeverSplitThePolicies(t *testing.T) {
-	rust := install(t, builtRustPolicy(t), sandbox.Policy)
-	golang := install(t, builtModule(t, "price-sanity"), sandbox.Policy)
+	rust := install(t, builtRustPolicy(t), abi.KindPolicy)
+	golang := install(t, builtModule(t, "price-sanity"), abi.KindPolicy)
 	vectors := readVectors(t, "price-sanity")
 	random := rand.New(rand.NewPCG(5, 11)) // #nosec G404 -- the same requests each time
 	both := 0

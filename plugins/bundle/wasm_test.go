@@ -17,7 +17,7 @@ type guest struct {
 	plugin *sandbox.Plugin
 }
 
-func install(t testing.TB, module []byte, kind sandbox.Kind) guest {
+func install(t testing.TB, module []byte, kind abi.Kind) guest {
 	t.Helper()
 	host, err := sandbox.Open(sandbox.Config{})
 	if err != nil {
@@ -29,7 +29,7 @@ func install(t testing.TB, module []byte, kind sandbox.Kind) guest {
 		}
 	})
 	grants := sandbox.Grants{}
-	if kind == sandbox.Policy {
+	if kind == abi.KindPolicy {
 		grants.Facts = []string{"quotes"}
 	} else {
 		grants.RPCMethods = []string{"eth_call", "eth_getCode"}
@@ -100,7 +100,7 @@ func builtModule(t testing.TB, name string) []byte {
 }
 
 func TestBundledModulesGiveTheResultOfEveryVector(t *testing.T) {
-	for name, kind := range map[string]sandbox.Kind{"chain-evm": sandbox.Chain, "price-sanity": sandbox.Policy} {
+	for name, kind := range map[string]abi.Kind{"chain-evm": abi.KindChain, "price-sanity": abi.KindPolicy} {
 		t.Run(name, func(t *testing.T) {
 			install(t, builtModule(t, name), kind).givesEveryResult(t, readVectors(t, name))
 		})
@@ -111,10 +111,10 @@ func TestBundledModulesGiveTheResultOfEveryVector(t *testing.T) {
 func BenchmarkBundledCall(b *testing.B) {
 	for _, c := range []struct {
 		plugin, vector string
-		kind           sandbox.Kind
+		kind           abi.Kind
 	}{
-		{"chain-evm", "a payment is built", sandbox.Chain}, {"chain-evm", "a signature becomes a payload", sandbox.Chain},
-		{"price-sanity", "the usual price", sandbox.Policy},
+		{"chain-evm", "a payment is built", abi.KindChain}, {"chain-evm", "a signature becomes a payload", abi.KindChain},
+		{"price-sanity", "the usual price", abi.KindPolicy},
 	} {
 		b.Run(c.plugin+"/"+c.vector, func(b *testing.B) {
 			installed := install(b, builtModule(b, c.plugin), c.kind)

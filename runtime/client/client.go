@@ -26,6 +26,12 @@ type Token string
 
 const redacted = "[redacted]"
 
+// Format prints [redacted] for every verb: without it fmt shows the text under a verb that is not for strings.
+func (Token) Format(state fmt.State, _ rune) {
+	// fmt has no way to take an error from a Formatter, and a failed write shows nothing.
+	_, _ = io.WriteString(state, redacted)
+}
+
 func (Token) String() string { return redacted }
 
 // GoString prints like String.
@@ -53,7 +59,10 @@ func New(server string, token Token, httpClient *http.Client) (*Client, error) {
 	if httpClient == nil {
 		httpClient = http.DefaultClient
 	}
-	return &Client{server: strings.TrimRight(server, "/"), token: token, http: httpClient}, nil
+	own := *httpClient
+	// A gateway redirects nobody: what an agent buys is not for another server to read.
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{server: strings.TrimRight(server, "/"), token: token, http: &own}, nil
 }
 
 // Pay has the runtime pay for a resource and returns the payment at rest. Repeat with the same key after any error.
@@ -149,10 +158,22 @@ func do[T any](ctx context.Context, c *Client, method, path string, body []byte)
 	if json.Unmarshal(answer, &failure) == nil && failure.Error != nil && failure.Error.Code != "" {
 		return result, failure.Error
 	}
-	if err := json.Unmarshal(answer, &result); err != nil {
-		return result, &abi.Error{Code: "answer_invalid", Message: fmt.Sprintf("the server answered %d with something else than JSON", response.StatusCode), Cause: err}
+	err = json.Unmarshal(answer, &result)
+	if err == nil && response.StatusCode >= http.StatusMultipleChoices && !isPayment(result) {
+		err = errors.New("no gateway answers so")
+	}
+	if err != nil {
+		return result, &abi.Error{Code: "answer_invalid", Where: c.server, Message: fmt.Sprintf("the server answered %d with something that is no answer of a gateway", response.StatusCode),
+			Retry: abi.RetrySameKey, Fix: "check the address, and whether a proxy answers for the server; a payment may exist: repeat with the same key", Cause: err}
 	}
 	return result, nil
+}
+
+// isPayment tells a payment that was denied or is dead, which has a status of its own, from what a proxy answers in the
+// gateway's place: JSON too, perhaps, but about no payment.
+func isPayment(result any) bool {
+	view, ok := result.(api.View)
+	return ok && view.ID != ""
 }
 
 func unreachable(server string, err error) error {

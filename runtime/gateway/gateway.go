@@ -37,6 +37,7 @@ type Config struct {
 const (
 	requestBytesMax      = 512 << 10
 	headerBytesMax       = 16 << 10
+	tokenBytesMin        = 16
 	authTimeMax          = 5 * time.Second
 	connectionsMax       = 1024
 	connectionsPerCaller = 64
@@ -75,7 +76,7 @@ func New(config Config) (*Gateway, error) {
 
 // Server returns an http.Server for the gateway with the time-outs that a public listener needs.
 func (g *Gateway) Server() *http.Server {
-	return &http.Server{Handler: g, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: headerBytesMax}
+	return &http.Server{Handler: g, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: headerBytesMax}
 }
 
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -84,7 +85,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
-	if _, err := g.config.Runtime.Held(r.Context()); err != nil {
+	if err := g.config.Runtime.Ready(r.Context()); err != nil {
 		reply(w, http.StatusServiceUnavailable, map[string]string{"status": "the ledger does not answer"})
 		return
 	}
@@ -106,6 +107,9 @@ func (c caller) name() string {
 
 // authenticate finds the caller of a bearer token.
 func (g *Gateway) authenticate(ctx context.Context, token string) (caller, error) {
+	if len(token) < tokenBytesMin { // an absent header is no credential, whatever is configured
+		return caller{}, &abi.Error{Code: "unauthorized", Message: "the request carries no token", Fix: "send Authorization: Bearer with the agent's token"}
+	}
 	hash := sha256.Sum256([]byte(token))
 	if g.config.Operator != ([32]byte{}) && subtle.ConstantTimeCompare(hash[:], g.config.Operator[:]) == 1 {
 		return caller{operator: true}, nil

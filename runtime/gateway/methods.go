@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime"
@@ -99,10 +100,34 @@ func (g *Gateway) payParams(c call) (api.PayParams, error) {
 	if err := c.decode(&params); err != nil {
 		return params, err
 	}
+	if err := checkHeaders(params.Header); err != nil {
+		return params, err
+	}
 	if c.http != nil && params.Key == "" {
 		params.Key = c.http.Header.Get("Idempotency-Key")
 	}
 	return params, nil
+}
+
+// checkHeaders refuses what is no header of one request: a line break would begin another, and of two spellings of one
+// name it would be chance which is sent.
+func checkHeaders(header map[string]string) error {
+	seen := make(map[string]bool, len(header))
+	for name, value := range header {
+		canonical := http.CanonicalHeaderKey(name)
+		if !isToken(name) || seen[canonical] || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			return invalid("headers", fmt.Sprintf("%.60q is not a header, or is there twice", name), "send each header once, in one line")
+		}
+		seen[canonical] = true
+	}
+	return nil
+}
+
+// isToken reports whether s may be a header's name (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	})
 }
 
 func (g *Gateway) submit(c call, params api.PayParams, ask runtime.Ask) (any, error) {
@@ -116,7 +141,7 @@ func (g *Gateway) submit(c call, params api.PayParams, ask runtime.Ask) (any, er
 	if err != nil {
 		return nil, err
 	}
-	view := done.Payment.View()
+	view := done.Payment.AgentView()
 	view.DuplicateOf = done.DuplicateOf
 	return view, nil
 }
@@ -132,7 +157,7 @@ func (g *Gateway) payment(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.View(), nil
+	return c.view(p), nil
 }
 
 // visible reads a payment that the caller may know of. Another agent's looks like one that does not exist.
@@ -192,7 +217,7 @@ func (g *Gateway) approve(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.View(), nil
+	return c.view(p), nil
 }
 
 func (g *Gateway) agents(c call) (any, error) {
@@ -254,6 +279,14 @@ func (g *Gateway) revokeAgent(c call) (any, error) {
 		return nil, err
 	}
 	return api.AgentView{ID: params.Agent, Revoked: true}, g.config.Runtime.RevokeAgent(c.ctx, params.Agent)
+}
+
+// view is a payment as the caller may see it.
+func (c call) view(p runtime.Payment) api.View {
+	if c.who.operator {
+		return p.View()
+	}
+	return p.AgentView()
 }
 
 // decode reads the parameters strictly: an unknown member is a mistake that must not be ignored where money moves.

@@ -58,7 +58,7 @@ func BenchmarkDecision(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		guest, err := Configure(b.Context(), host, rust, sandbox.Policy, sandbox.Grants{Facts: []string{"quotes"}}, []byte(`{"ceiling":"10000000"}`))
+		guest, err := Configure(b.Context(), host, rust, abi.KindPolicy, sandbox.Grants{Facts: []string{"quotes"}}, []byte(`{"ceiling":"10000000"}`))
 		if err != nil {
 			b.Fatal(err)
 		}

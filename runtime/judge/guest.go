@@ -20,7 +20,7 @@ func ask(ctx context.Context, name string, guest *sandbox.Configured, request *a
 	requestHash := sha256.Sum256(encoded)
 	run := &abi.PluginRun{
 		ModuleSHA256: identity.Module[:], ConfigSHA256: identity.Config[:], GrantsSHA256: identity.Grants[:],
-		RequestSHA256: requestHash[:], ABIMinor: uint64(identity.ABIMinor), Meter: meterTimeout,
+		RequestSHA256: requestHash[:], ABIMinor: identity.ABIMinor, Meter: meterTimeout,
 	}
 	verdict := abi.Verdict{Source: name, Outcome: abi.Deny, Run: run}
 	answer, err := guest.Call(ctx, sandbox.Call{Export: abi.ExportDecide, Request: encoded, Now: request.NowUnixS})

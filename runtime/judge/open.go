@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 
 	"github.com/purserhq/purser/abi"
@@ -47,16 +46,16 @@ func openPlugin(ctx context.Context, host *sandbox.Host, plugin rules.Plugin, lo
 		return nil, &abi.Error{Code: "plugin_digest_mismatch", Where: plugin.Path,
 			Message: fmt.Sprintf("the module's SHA-256 is %x, the policy pins %s", sum, plugin.SHA256), Fix: "load the pinned module, or review the new one and pin it"}
 	}
-	var grants sandbox.Grants
-	if err := json.Unmarshal([]byte(plugin.Grants), &grants); err != nil {
-		return nil, fmt.Errorf("read grants: %w", err)
+	grants, err := sandbox.ParseGrants([]byte(plugin.Grants))
+	if err != nil {
+		return nil, err
 	}
-	return Configure(ctx, host, module, sandbox.Policy, grants, []byte(plugin.Config))
+	return Configure(ctx, host, module, abi.KindPolicy, grants, []byte(plugin.Config))
 }
 
 // Configure installs a module and configures it: config is JSON. What the guest objects to is an error with code
 // configure_failed that lists every problem.
-func Configure(ctx context.Context, host *sandbox.Host, module []byte, kind sandbox.Kind, grants sandbox.Grants, config []byte) (*sandbox.Configured, error) {
+func Configure(ctx context.Context, host *sandbox.Host, module []byte, kind abi.Kind, grants sandbox.Grants, config []byte) (*sandbox.Configured, error) {
 	installed, err := host.Install(ctx, module, kind, grants)
 	if err != nil {
 		return nil, err

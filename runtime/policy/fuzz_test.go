@@ -70,7 +70,7 @@ func FuzzNumber(f *testing.F) {
 	}
 	plainNumber := regexp.MustCompile(`^(0|[1-9][0-9]*)(\.[0-9]{1,6})?$`)
 	f.Fuzz(func(t *testing.T, s string) {
-		if strings.ContainsAny(s, "\n\r#,{}[]:&*!|>'\"%@`\\ \t\x85\u2028\u2029\ufeff") {
+		if strings.ContainsAny(s, "\n\r#,{}[]:&*!|>'\"%@`\\ \t\u0085\u2028\u2029\ufeff") {
 			return // other YAML than one plain value
 		}
 		b, err := policy.Compile(policy.Source{Name: "p.yaml", Data: []byte("max_transaction_usdc: " + s + "\n")}, policy.Options{})

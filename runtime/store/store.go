@@ -31,6 +31,12 @@ type Store interface {
 	// change.Version, a *NoRoomError when a reservation does not fit, ErrSlotTaken when another row holds the new
 	// slot, and ErrWriteOnce; all changed nothing.
 	Commit(ctx context.Context, change Change) (Row, error)
+	// Defer moves a row's Due, with no other change and without a log entry: it is how a worker takes a row for a
+	// while, and how a row that has nothing to tell waits longer. The version is the row's that the caller read, and
+	// the row returned has the next one, so of two workers that take a row at one version exactly one succeeds.
+	// Everything else stays, Updated and open reservations included. A zero due means never. It returns ErrConflict
+	// when the row is no longer at version, and ErrNotFound when there is none.
+	Defer(ctx context.Context, tenant, id string, version uint64, due time.Time) (Row, error)
 
 	// Row returns one row, or ErrNotFound.
 	Row(ctx context.Context, tenant, id string) (Row, error)
@@ -66,7 +72,7 @@ type Row struct {
 	Slot string
 	// State is a word of the role's own life cycle.
 	State string
-	// Version counts changes, from 1.
+	// Version counts changes and deferrals, from 1.
 	Version uint64
 	// Digest is what may be signed for this row: unique over the ledger, and written once.
 	Digest []byte
@@ -76,7 +82,8 @@ type Row struct {
 	Body []byte
 	// Response is the answer the agent gets again for the same key. It is written once.
 	Response []byte
-	// Created and Updated are ledger time.
+	// Created and Updated are ledger time: of the row's first log entry and of its last. Defer writes no entry and
+	// keeps Updated, so it tells when the row last made a transition and not who holds it now.
 	Created, Updated time.Time
 }
 

@@ -76,7 +76,7 @@ func (s *sealer) start() {
 			select {
 			case <-events:
 				s.poke()
-			case <-subscription.Err():
+			case <-subscription.Err(): //nolint:errcheck // only tells that the pool has stopped
 				return
 			case <-s.quit:
 				return

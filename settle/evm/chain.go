@@ -26,13 +26,13 @@ var _ settle.Chain = (*Chain)(nil)
 // NewChain lets chain adapters ask for the methods named, as far as they only read.
 func NewChain(rpc *RPC, methods []string) *Chain { return &Chain{rpc: rpc, methods: methods} }
 
-// Head is the time of the newest block.
-func (c *Chain) Head(ctx context.Context) (time.Time, error) {
+// Head is the newest block.
+func (c *Chain) Head(ctx context.Context) (settle.Head, error) {
 	head, err := c.rpc.HeaderAt(ctx, Latest)
 	if err != nil {
-		return time.Time{}, err
+		return settle.Head{}, err
 	}
-	return time.Unix(int64(head.TimeUnixS), 0).UTC(), nil //nolint:gosec // bounded by HeaderAt
+	return settle.Head{Number: head.Number, Time: time.Unix(int64(head.TimeUnixS), 0).UTC()}, nil //nolint:gosec // bounded by HeaderAt
 }
 
 // Fate asks whether the authorization can still be used, and reads the receipt when it was.
@@ -45,7 +45,7 @@ func (c *Chain) Fate(ctx context.Context, a settle.Authorization) (settle.Fate, 
 	if err != nil {
 		return settle.Fate{}, err
 	}
-	found, err := c.rpc.Liveness(ctx, Authorization{Asset: a.Asset, Payer: payer, Nonce: a.Nonce, ValidBefore: a.ValidBefore})
+	found, err := c.rpc.Liveness(ctx, Authorization{Asset: a.Asset, Payer: payer, Nonce: a.Nonce, ValidBefore: a.ValidBefore, FromBlock: a.FromBlock})
 	if err != nil {
 		return settle.Fate{}, err
 	}
@@ -57,6 +57,13 @@ func (c *Chain) Fate(ctx context.Context, a settle.Authorization) (settle.Fate, 
 		return settle.Fate{Life: abi.LifeLive}, nil
 	}
 	receipt, err := c.rpc.SettlementReceipt(ctx, found.TxHash, Transfer{Asset: a.Asset, Payer: payer, Payee: payee, Amount: a.Amount, Nonce: a.Nonce})
+	if err != nil && found.Final {
+		// The token's own log proves the use for good. A receipt that nobody can read, such as one a hostile settler
+		// filled with ten thousand logs, must not keep the budget open for ever.
+		return settle.Fate{Life: abi.LifeUsed, Receipt: &settle.Receipt{
+			Network: a.Asset.Network(), Transaction: found.TxHash.String(), Block: found.Block, Amount: a.Amount,
+		}}, nil
+	}
 	if err != nil {
 		return settle.Fate{}, fmt.Errorf("read receipt of %s: %w", found.TxHash, err)
 	}

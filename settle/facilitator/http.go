@@ -19,7 +19,8 @@ const (
 	retryAfterSeconds = "1"
 )
 
-// Handler serves POST /verify, POST /settle, GET /supported and GET /healthz.
+// Handler serves POST /verify, POST /settle, GET /supported and GET /healthz, and beyond the x402 API GET /tokens: the
+// EIP-712 domains as read from the chain, for merchants that have no RPC endpoint of their own.
 // Business refusals have status 200; 400 is a body that is no facilitator request,
 // 429 too many requests at once, 503 a chain or journal that cannot be asked. It
 // authenticates nobody: put that in front if gas is to be spent for few.
@@ -28,6 +29,7 @@ func (f *Facilitator) Handler() http.Handler {
 	mux.HandleFunc("POST /verify", f.bounded(f.serveVerify))
 	mux.HandleFunc("POST /settle", f.bounded(f.serveSettle))
 	mux.HandleFunc("GET /supported", f.serveSupported)
+	mux.HandleFunc("GET /tokens", f.serveTokens)
 	mux.HandleFunc("GET /healthz", f.bounded(f.serveHealth))
 	return mux
 }
@@ -145,6 +147,27 @@ func (f *Facilitator) serveSupported(w http.ResponseWriter, r *http.Request) {
 		Kinds:   []x402.Kind{{X402Version: x402.Version, Scheme: schemeExact, Network: f.config.RPC.Network()}},
 		Signers: map[string][]string{"eip155:*": {f.relayer.address.String()}},
 	})
+	f.reply(w, r, http.StatusOK, text, err)
+}
+
+// TokensResponse is the answer to GET /tokens.
+type TokensResponse struct {
+	Tokens []TokenDomain `json:"tokens"`
+}
+
+// TokenDomain is a token with the name and version its contract answers, which every authorization is signed under.
+type TokenDomain struct {
+	Asset   abi.Asset `json:"asset"`
+	Name    string    `json:"name"`
+	Version string    `json:"version"`
+}
+
+func (f *Facilitator) serveTokens(w http.ResponseWriter, r *http.Request) {
+	var answer TokensResponse
+	for _, asset := range f.config.Assets {
+		answer.Tokens = append(answer.Tokens, TokenDomain{asset, f.tokens[asset].name, f.tokens[asset].version})
+	}
+	text, err := json.Marshal(answer)
 	f.reply(w, r, http.StatusOK, text, err)
 }
 

@@ -2,19 +2,20 @@ package facilitator
 
 import (
 	"crypto/ecdsa"
-	"log/slog"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/secret"
 	"github.com/purserhq/purser/settle/evm"
 )
 
-const redacted = "[redacted]"
-
 // Key is the relayer's secp256k1 key. It prints as "[redacted]" everywhere.
-type Key struct{ private *ecdsa.PrivateKey }
+type Key struct {
+	secret.Hidden
+	private *ecdsa.PrivateKey
+}
 
 // ParseKey reads 64 hex digits, with or without 0x, and a trailing newline as files
 // have it. The text is not part of the error.
@@ -23,7 +24,7 @@ func ParseKey(text string) (Key, error) {
 	if err != nil {
 		return Key{}, &abi.Error{Code: "key_invalid", Message: "the relayer key is not 64 hex digits of a secp256k1 key"}
 	}
-	return Key{private}, nil
+	return Key{private: private}, nil
 }
 
 // Address is the account of the key.
@@ -35,15 +36,3 @@ func (k Key) Address() evm.Address {
 }
 
 func (k Key) empty() bool { return k.private == nil }
-
-// String hides the key.
-func (k Key) String() string { return redacted }
-
-// GoString hides the key from %#v.
-func (k Key) GoString() string { return redacted }
-
-// MarshalJSON hides the key.
-func (k Key) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
-
-// LogValue hides the key.
-func (k Key) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -20,6 +20,9 @@ type Protocol struct {
 
 var _ settle.Protocol = (*Protocol)(nil)
 
+// freeBytesMax bounds an answer that costs nothing: no budget counts it, and it is kept.
+const freeBytesMax = 256 << 10
+
 // NewProtocol uses the client's transport, jar and time-out for every call. The transport decides which addresses may
 // be dialled.
 func NewProtocol(client *http.Client) *Protocol { return &Protocol{client: client} }
@@ -30,6 +33,13 @@ func (p *Protocol) Quote(ctx context.Context, resource settle.Resource) (settle.
 	response, required, err := Fetch(ctx, p.client, requestOf(resource))
 	if err != nil {
 		return settle.Quoted{}, err
+	}
+	if required == nil && (response.Status < http.StatusOK || response.Status >= http.StatusMultipleChoices) {
+		return settle.Quoted{}, &abi.Error{Code: "offer_missing", Where: response.Origin, Message: fmt.Sprintf("the server answered %d, which is neither a price nor the resource", response.Status),
+			Fix: "try again later with a new key", Retry: abi.RetryLater}
+	}
+	if required == nil && len(response.Body) > freeBytesMax {
+		return settle.Quoted{}, fault(CodeTooLarge, "", "the free answer of %s has %d bytes, want at most %d", response.Origin, len(response.Body), freeBytesMax)
 	}
 	if required == nil {
 		return settle.Quoted{Origin: response.Origin, Free: &settle.Response{Status: response.Status, Header: response.Header, Body: response.Body}}, nil
@@ -138,8 +148,17 @@ func offersOf(required PaymentRequired) ([]settle.Offer, error) {
 	return offers, nil
 }
 
-// offerOf turns one requirement into the spine's words. Only eip155 accounts have several spellings; they become lower
-// case.
+// An offer is recorded with every decision about it and echoed with the payment, so one that only just fits into a 402
+// would not fit there: a key repeated in each pointer under it multiplies.
+const (
+	offerBytesMax = 3 << 10 // the offer, its resource and its extensions together, as they came
+	extraBytesMax = 2 << 10
+	extraEntries  = 32
+	payToBytes    = 20
+)
+
+// offerOf turns one requirement into the spine's words, and refuses what the spine could not carry to the end. Accounts
+// of eip155 networks become lower case, the one spelling that is compared.
 func offerOf(required PaymentRequired, accepted Requirements) (settle.Offer, error) {
 	raw, err := EncodeRequirements(accepted)
 	if err != nil {
@@ -154,6 +173,12 @@ func offerOf(required PaymentRequired, accepted Requirements) (settle.Offer, err
 		Payee: strings.ToLower(accepted.PayTo), Amount: accepted.Amount, TimeoutS: uint64(accepted.MaxTimeoutSeconds), //nolint:gosec // above zero, by ParseRequirements
 		ResourceURL: required.Resource.URL, MIMEType: required.Resource.MimeType,
 	}
+	if _, ok := decodeHex(accepted.PayTo, payToBytes, payToBytes); !ok {
+		return settle.Offer{}, fault(CodeRequirements, "payTo", "%.60q is no account of an eip155 network", accepted.PayTo)
+	}
+	if len(accepted.Extra) > extraBytesMax {
+		return settle.Offer{}, fault(CodeTooLarge, "extra", "has %d bytes, want at most %d", len(accepted.Extra), extraBytesMax)
+	}
 	if accepted.Extra != nil {
 		if _, quote.Extra, err = abi.Flatten(accepted.Extra); err != nil {
 			return settle.Offer{}, err
@@ -164,6 +189,9 @@ func offerOf(required PaymentRequired, accepted Requirements) (settle.Offer, err
 		if offer.Resource, err = memberOf(required.Raw, "resource"); err != nil {
 			return settle.Offer{}, err
 		}
+	}
+	if total := len(raw) + len(offer.Resource) + len(offer.Extensions); total > offerBytesMax || len(quote.Extra) > extraEntries {
+		return settle.Offer{}, fault(CodeTooLarge, "", "the offer has %d bytes and %d members in extra, want at most %d and %d", total, len(quote.Extra), offerBytesMax, extraEntries)
 	}
 	return offer, nil
 }

@@ -102,6 +102,10 @@ func (c *CoSigner) promise(ctx context.Context, claim claimed, request *abi.ArmR
 		if _, err := c.note(ctx, claim, ruling.Decision); err != nil {
 			return nil, err
 		}
+		// A promise that another request made meanwhile stands: its own reservation may be what filled the budget.
+		if before, err := c.promiseOf(ctx, request, digest); before != nil || err != nil {
+			return before, err
+		}
 		return nil, &signer.Refused{Decision: &ruling.Decision}
 	}
 	row, err := c.config.Store.Row(ctx, c.config.Tenant, claim.intent.Payment)

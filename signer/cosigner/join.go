@@ -75,6 +75,10 @@ func (c *CoSigner) run(session signer.Session, key Key, row store.Row, digest [3
 	// The signature itself is the runtime's to keep; ours proves nothing more than the spend row does.
 	if _, err := key.Engine.Sign(ctx, session, digest, transport, func() error { return c.spend(ctx, row) }); err != nil {
 		c.config.Log.WarnContext(ctx, "signing session ended", "payment", row.ID, "code", abi.CodeOf(err), "error", err.Error())
+		// The other party would wait for us until its own time-out, and the authorization is short.
+		if closer, ok := transport.(io.Closer); ok {
+			_ = closer.Close() // the session failed already
+		}
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	patrolEvery    = time.Second
+	patrolEvery    = 2 * time.Second
 	patrolBatchMax = 128
 )
 
@@ -23,17 +23,29 @@ func (c *CoSigner) patrol() {
 			return
 		case <-ticker.C:
 		}
-		rows, err := c.config.Store.Rows(c.life, store.RowQuery{Tenant: c.config.Tenant, States: []string{armed, spent}, DueBefore: c.config.Now(), Max: patrolBatchMax})
+		c.look()
+	}
+}
+
+// look asks about every promise whose time is over, in pages, so that ones that cannot be told do not hide the rest.
+func (c *CoSigner) look() {
+	query := store.RowQuery{Tenant: c.config.Tenant, States: []string{armed, spent}, DueBefore: c.config.Now(), Max: patrolBatchMax}
+	for {
+		rows, err := c.config.Store.Rows(c.life, query)
 		if err != nil {
 			if c.life.Err() == nil {
 				c.config.Log.ErrorContext(c.life, "cannot look for ended promises", "error", err.Error())
 			}
-			continue
+			return
 		}
 		for _, row := range rows {
+			query.After = row.ID
 			if err := c.reconcile(row); err != nil && c.life.Err() == nil {
 				c.config.Log.WarnContext(c.life, "cannot tell what became of a promise", "payment", row.ID, "error", err.Error())
 			}
+		}
+		if len(rows) < patrolBatchMax {
+			return
 		}
 	}
 }

@@ -1,18 +1,16 @@
 package mpc
 
 import (
-	"fmt"
-	"io"
-	"log/slog"
 	"math/big"
-)
 
-const redacted = "[redacted]"
+	"github.com/purserhq/purser/internal/secret"
+)
 
 // Keyshare is one party's part of a wallet's key, with what it needs to know of the other two. It prints as
 // [redacted] in every format; its bytes leave only by [Keyshare.MarshalBinary]. It is immutable, may be copied, and
 // is safe for concurrent use. The zero value is no keyshare and nothing accepts it.
 type Keyshare struct {
+	secret.Hidden
 	secret *keyshareSecret
 }
 
@@ -56,24 +54,3 @@ func (k Keyshare) PublicKey() PublicKey {
 	}
 	return publicKey(k.secret.key.x, k.secret.key.y)
 }
-
-// Format prints [redacted] for every verb and flag.
-func (k Keyshare) Format(state fmt.State, _ rune) {
-	// fmt has no way to take an error from a Formatter, and a failed write shows nothing.
-	_, _ = io.WriteString(state, redacted)
-}
-
-// String returns [redacted].
-func (k Keyshare) String() string { return redacted }
-
-// GoString returns [redacted].
-func (k Keyshare) GoString() string { return redacted }
-
-// MarshalText returns [redacted].
-func (k Keyshare) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// MarshalJSON returns "[redacted]".
-func (k Keyshare) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
-
-// LogValue returns [redacted].
-func (k Keyshare) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -5,16 +5,17 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"log/slog"
 	"sync/atomic"
 
 	"github.com/bnb-chain/tss-lib/v2/ecdsa/keygen"
+	"github.com/purserhq/purser/internal/secret"
 )
 
 // PreParams are the primes one party brings to one key generation: a Paillier key and a ring-Pedersen ring. They
 // are single use, because wallets that share a modulus fall together: a second [Engine.Keygen] refuses them, also
 // through a copy. Prints as [redacted]. Safe for concurrent use. The zero value holds nothing.
 type PreParams struct {
+	secret.Hidden
 	secret *preParamsSecret
 }
 
@@ -47,24 +48,3 @@ func GeneratePreParams(ctx context.Context, random io.Reader) (PreParams, error)
 	}
 	return PreParams{secret: &preParamsSecret{numbers: *found}}, nil
 }
-
-// Format prints [redacted] for every verb and flag.
-func (p PreParams) Format(state fmt.State, _ rune) {
-	// fmt has no way to take an error from a Formatter, and a failed write shows nothing.
-	_, _ = io.WriteString(state, redacted)
-}
-
-// String returns [redacted].
-func (p PreParams) String() string { return redacted }
-
-// GoString returns [redacted].
-func (p PreParams) GoString() string { return redacted }
-
-// MarshalText returns [redacted].
-func (p PreParams) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// MarshalJSON returns "[redacted]".
-func (p PreParams) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
-
-// LogValue returns [redacted].
-func (p PreParams) LogValue() slog.Value { return slog.StringValue(redacted) }

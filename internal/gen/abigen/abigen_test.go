@@ -94,8 +94,7 @@ func TestSchemasOutsideTheSubsetAreRefusedWithTheirLine(t *testing.T) {
 		{"mutual recursion", head + "message A {\n B x = 1;\n}\nmessage B {\n repeated A x = 1;\n}", "contains itself"},
 		{"deep nesting", nested + "message I {}\n", "nests deeper"},
 		{"an unknown annotation", head + "message A {\n string x = 1; // @optional\n}", "line 4: unknown annotation"},
-		{"critical without minor", head + "message A {\n string x = 1; // @critical\n}", "line 4"},
-		{"critical in minor 0", head + "message A {\n string x = 1; // @critical 0\n}", "line 4"},
+		{"a critical field, which no host honours yet", head + "message A {\n string x = 1; // @critical 1\n}", "line 4: unknown annotation"},
 		{"an amount of another shape", head + "message A { // @amount\n string decimal = 1;\n}", "line 3"},
 		{"a repeated amount", head + "message A { // @amount\n string decimal = 1;\n bytes big_endian = 2;\n}\nmessage B {\n repeated A x = 1;\n}", "line 8"},
 		{"an open message", head + "message A {\n string x = 1;\n", "line 4"},
@@ -123,46 +122,13 @@ func TestManyPathsThroughTheSchemaAreWalkedOnce(t *testing.T) {
 		}
 		b.WriteString("}\n")
 	}
-	fmt.Fprintf(&b, "message M%d {\n string x = 1; // @critical 1\n}\n", messageDepthMax-1)
+	fmt.Fprintf(&b, "message M%d {\n string x = 1;\n}\n", messageDepthMax-1)
 	s, err := parse(b.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first := s.messages[0]; first.depth != messageDepthMax || !first.critical {
-		t.Errorf("depth %d, critical %t", first.depth, first.critical)
-	}
-}
-
-func TestCriticalFieldsRaiseTheMinorThatIsNeeded(t *testing.T) {
-	s, err := parse(head + `
-message Inner {
-  string old = 1;
-  string new = 2; // must not be missed @critical 3
-}
-message Outer {
-  repeated Inner list = 1;
-  Inner one = 2;
-  bool flag = 3; // @critical 2
-}
-message Other {}
-`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := goMinors(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		"if len(m.New) > 0 {\n\t\tneed = max(need, 3)",
-		"need = max(need, m.List[i].MinorNeeded())",
-		"if m.One != nil {\n\t\tneed = max(need, m.One.MinorNeeded())",
-		"if m.Flag {\n\t\tneed = max(need, 2)",
-		"func (m *Other) MinorNeeded() uint64 { return 0 }",
-	} {
-		if !bytes.Contains(text, []byte(want)) {
-			t.Errorf("generated code lacks %q:\n%s", want, text)
-		}
+	if first := s.messages[0]; first.depth != messageDepthMax {
+		t.Errorf("depth %d, want %d", first.depth, messageDepthMax)
 	}
 }
 
@@ -187,7 +153,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, write := range []func(*schema) ([]byte, error){goCodec, goJSONView, goMinors, goRegistry} {
+		for _, write := range []func(*schema) ([]byte, error){goCodec, goJSONView, goRegistry} {
 			if _, err := write(s); err != nil {
 				t.Fatalf("%q: %v", text, err)
 			}

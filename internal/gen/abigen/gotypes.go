@@ -49,9 +49,6 @@ func goStruct(b *bytes.Buffer, m *message) {
 	fmt.Fprintf(b, "type %s struct {\n", m.name)
 	for _, f := range m.fields {
 		goNamedComment(b, goName(f.name), f.doc)
-		if f.critical > 0 {
-			fmt.Fprintf(b, "// Critical since minor %d: an older guest is never handed it.\n", f.critical)
-		}
 		fmt.Fprintf(b, "%s %s\n", goName(f.name), goType(f))
 	}
 	b.WriteString("}\n\n")

@@ -51,7 +51,6 @@ func outputs(root string) ([]output, error) {
 		{"abi/messages_gen.go", func() ([]byte, error) { return goMessages(s, hostHandWritten) }},
 		{"abi/codec_gen.go", func() ([]byte, error) { return goCodec(s) }},
 		{"abi/jsonview_gen.go", func() ([]byte, error) { return goJSONView(s) }},
-		{"abi/minor_gen.go", func() ([]byte, error) { return goMinors(s) }},
 		{"abi/registry_gen.go", func() ([]byte, error) { return goRegistry(s) }},
 		{"sdk/go/abi/registry_gen_test.go", func() ([]byte, error) { return goRegistry(s) }},
 		{"sdk/go/abi/messages_gen.go", func() ([]byte, error) { return goMessages(s, nil) }},

@@ -18,8 +18,6 @@ type message struct {
 	amount bool
 	// depth counts the messages on the longest way down, this one included.
 	depth int
-	// critical is true when this message or one it holds has a critical field.
-	critical bool
 }
 
 type field struct {
@@ -31,9 +29,6 @@ type field struct {
 	message  *message // for kindMessage
 	enum     *enum    // for kindEnum
 	doc      []string
-	// critical is the minor version from which a guest must understand the
-	// field, 0 when an older guest may skip it.
-	critical uint64
 	line     int
 }
 

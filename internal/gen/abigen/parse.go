@@ -11,7 +11,6 @@ const (
 	messagesMax    = 300
 	fieldsMax      = 200
 	fieldNumberMax = 1 << 20
-	minorMax       = 1000
 )
 
 var (
@@ -172,24 +171,11 @@ func (p *parser) field() (*field, error) {
 	}
 	beside, annotations := p.src.docBeside(f.line)
 	f.doc = append(p.src.docAbove(f.line), beside...)
-	if f.critical, err = criticalSince(annotations); err != nil {
-		return nil, fmt.Errorf("line %d: %w", f.line, err)
+	// That includes v1.md's @critical: a mark that no host honours yet would promise a refusal that never comes.
+	if len(annotations) > 0 {
+		return nil, fmt.Errorf("line %d: unknown annotation %q", f.line, annotations)
 	}
 	return f, nil
-}
-
-func criticalSince(annotations []string) (uint64, error) {
-	if len(annotations) == 0 {
-		return 0, nil
-	}
-	if len(annotations) != 2 || annotations[0] != "@critical" {
-		return 0, fmt.Errorf("unknown annotation %q, want @critical N", annotations)
-	}
-	minor, err := strconv.ParseUint(annotations[1], 10, 64)
-	if err != nil || minor == 0 || minor > minorMax {
-		return 0, fmt.Errorf("@critical needs a minor version from 1 to %d", minorMax)
-	}
-	return minor, nil
 }
 
 func (p *parser) number(least, most uint64) (uint64, error) {

@@ -62,7 +62,7 @@ func checkAmount(m *message) error {
 // recursion.
 const measuring = -1
 
-// measure sets depth and critical of a message and of all it holds, each once:
+// measure sets depth of a message and of all it holds, each once:
 // walking every path instead would take time exponential in the depth.
 func measure(m *message) error {
 	if m.depth > 0 {
@@ -74,14 +74,12 @@ func measure(m *message) error {
 	m.depth = measuring
 	deepest := 0
 	for _, f := range m.fields {
-		m.critical = m.critical || f.critical > 0
 		if f.kind != kindMessage {
 			continue
 		}
 		if err := measure(f.message); err != nil {
 			return err
 		}
-		m.critical = m.critical || f.message.critical
 		deepest = max(deepest, f.message.depth)
 	}
 	if m.depth = deepest + 1; m.depth > messageDepthMax {

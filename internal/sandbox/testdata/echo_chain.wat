@@ -1,4 +1,4 @@
-;; manifest {"name":"echo-chain","version":"1.0.0","kind":"chain","abi":{"major":1,"minor":0},"needs":{"rpc":["eth_call","eth_chainId"]}}
+;; manifest {"name":"echo-chain","version":"1.0.0","kind":"chain","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0","needs":{"rpc":["eth_call","eth_chainId"]}}
 ;; A well-behaved chain adapter: each call returns one byte that names it, before the request.
 (module
   (memory (export "memory") 2)

@@ -1,4 +1,4 @@
-;; manifest {"name":"echo-policy","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"facts":[{"name":"spent.day","provenance":"own"}]}
+;; manifest {"name":"echo-policy","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0","facts":[{"name":"quotes","provenance":"own"}]}
 ;; A well-behaved policy: decide returns the request after a byte that counts its own calls, so a call that sees
 ;; anything but 1 there has seen the memory of another. configure returns the configuration.
 (module

@@ -1,4 +1,4 @@
-;; manifest {"name":"extra-import","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0}}
+;; manifest {"name":"extra-import","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
 ;; Wants a socket.
 (module
   (import "wasi_snapshot_preview1" "sock_open" (func (param i32 i32 i32) (result i32)))

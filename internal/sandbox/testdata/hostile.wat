@@ -1,4 +1,4 @@
-;; manifest {"name":"hostile","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0}}
+;; manifest {"name":"hostile","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
 ;; A policy that misbehaves on request. The first byte of a request picks what decide does; the first byte of a
 ;; configuration picks what configure ('c', 'i', 'z') or the alloc after it ('0', 'o', 'h', 't', 'l') does.
 (module

@@ -1,4 +1,4 @@
-;; manifest {"name":"import-signature","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0}}
+;; manifest {"name":"import-signature","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
 ;; Imports log with one argument too few.
 (module
   (import "purser_host_1" "log" (func (param i32 i32)))

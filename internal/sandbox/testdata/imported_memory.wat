@@ -1,4 +1,4 @@
-;; manifest {"name":"imported-memory","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0}}
+;; manifest {"name":"imported-memory","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
 ;; Wants the host's memory.
 (module
   (import "env" "memory" (memory 1))

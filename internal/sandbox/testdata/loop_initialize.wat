@@ -1,4 +1,4 @@
-;; manifest {"name":"loop-initialize","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0}}
+;; manifest {"name":"loop-initialize","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
 ;; Never starts.
 (module
   (func (export "_initialize") (loop $l (br $l)))

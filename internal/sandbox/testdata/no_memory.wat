@@ -1,4 +1,4 @@
-;; manifest {"name":"no-memory","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0}}
+;; manifest {"name":"no-memory","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
 ;; Has no memory.
 (module
   (func (export "purser_abi_1") (result i32) (i32.const 0))

@@ -1,4 +1,4 @@
-;; manifest {"name":"simd","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0}}
+;; manifest {"name":"simd","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
 ;; Uses vectors.
 (module
   (memory (export "memory") 1)

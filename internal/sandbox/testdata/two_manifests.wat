@@ -1,5 +1,5 @@
-;; manifest {"name":"innocent","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0}}
-;; manifest {"name":"guilty","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0}}
+;; manifest {"name":"innocent","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
+;; manifest {"name":"guilty","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
 ;; Has a second manifest.
 (module
   (memory (export "memory") 1)

@@ -1,4 +1,4 @@
-;; manifest {"name":"two-memory-names","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0}}
+;; manifest {"name":"two-memory-names","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
 ;; Exports its memory under two names.
 (module
   (memory (export "memory") (export "heap") 1)

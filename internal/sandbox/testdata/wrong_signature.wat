@@ -1,4 +1,4 @@
-;; manifest {"name":"wrong-signature","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0}}
+;; manifest {"name":"wrong-signature","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
 ;; Its decide returns a pointer only.
 (module
   (memory (export "memory") 1)

@@ -33,11 +33,12 @@ func ParseHours(s string) (Hours, error) {
 	if len(fields) != 2 && len(fields) != 3 {
 		return Hours{}, hoursError(s)
 	}
-	days, ok := "", true
+	days := ""
 	if len(fields) == 3 {
 		days = fields[0]
 	}
 	var h Hours
+	var ok bool
 	if h.days, ok = parseDays(days); !ok {
 		return Hours{}, hoursError(s)
 	}

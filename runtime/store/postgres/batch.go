@@ -17,7 +17,23 @@ type batch struct {
 	// records would not do: two processes may race with the same change in the same millisecond.
 	mark  [16]byte
 	sent  bool
-	first ledger.LogWrite
+	proof proof
+}
+
+// proof is where a batch leaves its mark: with its first log record, or, at position 0 and the clock's reading, in the
+// table of marks when it has none. A deferred row would not do as a proof: whoever moves the row next overwrites it.
+type proof struct {
+	tenant   string
+	position uint64
+	atMS     int64
+}
+
+// proofOf chooses the place for a batch that is not empty.
+func proofOf(w *ledger.Writes, readingMS int64) proof {
+	if len(w.Log) > 0 {
+		return proof{tenant: w.Log[0].Tenant, position: w.Log[0].Position}
+	}
+	return proof{tenant: w.DeferredRows[0].Tenant, atMS: readingMS}
 }
 
 var _ ledger.Reader = (*batch)(nil)
@@ -71,7 +87,7 @@ func (b *batch) Lookup(ctx context.Context, want ledger.Names) (found ledger.Fou
 		if n == 0 {
 			return
 		}
-		each(queue, selectPayment+where, args, func(row pgx.CollectableRow) error {
+		each(queue, ledger.SelectPayment+where, args, func(row pgx.CollectableRow) error {
 			payment, err := scanPayment(row)
 			found.Rows = append(found.Rows, payment)
 			return err
@@ -115,7 +131,7 @@ func (b *batch) OpenHolds(ctx context.Context, rows []ledger.RowRef) (holds []le
 		JOIN unnest($1::text[], $2::text[]) AS q(t, i) ON tenant = t AND id = i
 		WHERE state = 0 ORDER BY meter, sequence`, []any{tenants, ids}, func(row pgx.CollectableRow) error {
 		var hold ledger.Hold
-		err := row.Scan(&hold.Tenant, &hold.ID, &hold.Meter, &hold.Sequence, amount(&hold.Amount), &hold.Bucket)
+		err := row.Scan(&hold.Tenant, &hold.ID, &hold.Meter, &hold.Sequence, ledger.Amount(&hold.Amount), &hold.Bucket)
 		holds = append(holds, hold)
 		return err
 	})
@@ -133,7 +149,7 @@ func (b *batch) Sums(ctx context.Context, want ledger.Wants) (ledger.Sums, error
 		func(row pgx.CollectableRow) error {
 			var ref ledger.AgentRef
 			var chain ledger.Chain
-			err := row.Scan(&ref.Tenant, &ref.Agent, &chain.Sequence, fixed(chain.Hash[:]))
+			err := row.Scan(&ref.Tenant, &ref.Agent, &chain.Sequence, ledger.Fixed(chain.Hash[:]))
 			sums.Chains[ref] = chain
 			return err
 		})
@@ -156,7 +172,7 @@ func queueMeters(queue *pgx.Batch, want []ledger.MeterRef, into map[ledger.Meter
 		func(row pgx.CollectableRow) error {
 			var ref ledger.MeterRef
 			var sum ledger.Sum
-			err := row.Scan(&ref.Tenant, &ref.Meter, amount(&sum.Total), &sum.Sequence)
+			err := row.Scan(&ref.Tenant, &ref.Meter, ledger.Amount(&sum.Total), &sum.Sequence)
 			into[ref] = sum
 			return err
 		})
@@ -171,7 +187,7 @@ func queueBuckets(queue *pgx.Batch, want []ledger.BucketRef, into map[ledger.Buc
 		func(row pgx.CollectableRow) error {
 			var ref ledger.BucketRef
 			var value abi.Amount
-			err := row.Scan(&ref.Tenant, &ref.Meter, &ref.Width, &ref.Start, amount(&value))
+			err := row.Scan(&ref.Tenant, &ref.Meter, &ref.Width, &ref.Start, ledger.Amount(&value))
 			into[ref] = value
 			return err
 		})
@@ -188,7 +204,7 @@ func queueLevels(queue *pgx.Batch, want []ledger.LevelRef, into map[ledger.Level
 		[]any{tenants, meters, widths, froms}, func(row pgx.CollectableRow) error {
 			var ref ledger.LevelRef
 			var value abi.Amount
-			err := row.Scan(&ref.Tenant, &ref.Meter, &ref.Width, &ref.From, amount(&value))
+			err := row.Scan(&ref.Tenant, &ref.Meter, &ref.Width, &ref.From, ledger.Amount(&value))
 			into[ref] = value
 			return err
 		})

@@ -21,29 +21,17 @@ const (
 	retryDelayMax = time.Second
 	// unknownTimeMax bounds the search for the outcome of a commit whose answer was lost.
 	unknownTimeMax = 15 * time.Second
+	// markTimeMax is how long a mark without a log record is kept: longer than batchTimeMax and unknownTimeMax together,
+	// with room for corrections of the database's clock. A mark that is gone reads as a commit that did not happen; the
+	// repeated deferral then conflicts with its own row, which waits for its Due while no worker believes to hold it.
+	markTimeMax = 5 * time.Minute
 )
 
-// runBatch is the only writer of this process. A batch that the database refuses as a whole runs again one by one,
-// so that one operation cannot fail its neighbours. All of it shares one bound in time.
+// runBatch is the only writer of this process. All tries of a batch share one bound in time.
 func (s *Store) runBatch(ops []ledger.Op) []ledger.Result {
 	ctx, cancel := context.WithTimeout(context.Background(), batchTimeMax)
 	defer cancel()
-	results, err := s.commitBatch(ctx, ops)
-	if err == nil {
-		return results
-	}
-	if len(ops) == 1 || !refused(err) {
-		return ledger.Fail(ops, err)
-	}
-	results = make([]ledger.Result, 0, len(ops))
-	for i := range ops {
-		alone, err := s.commitBatch(ctx, ops[i:i+1])
-		if err != nil {
-			alone = ledger.Fail(ops[i:i+1], err)
-		}
-		results = append(results, alone...)
-	}
-	return results
+	return ledger.Commit(ops, func(ops []ledger.Op) ([]ledger.Result, error) { return s.commitBatch(ctx, ops) }, refused)
 }
 
 // commitBatch tries until the batch is committed, refused, or its outcome cannot be known.
@@ -110,10 +98,10 @@ func (s *Store) try(ctx context.Context, b *batch, ops []ledger.Op) ([]ledger.Re
 	if writes.Empty() {
 		return results, nil
 	}
+	b.proof = proofOf(writes, reading)
 	if err := b.write(ctx, writes); err != nil {
 		return nil, fmt.Errorf("write: %w", err)
 	}
-	b.first = writes.Log[0]
 	b.sent = true
 	if err := tx.Commit(ctx); err != nil {
 		return results, fmt.Errorf("commit: %w", err)
@@ -166,11 +154,15 @@ func (s *Store) resolve(b *batch, cause error) (happened bool, err error) {
 
 func (s *Store) lookForMark(ctx context.Context, b *batch) (happened bool, err error) {
 	err = pgx.BeginTxFunc(ctx, s.writer, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT 1 FROM heads WHERE tenant = $1 FOR UPDATE`, b.first.Tenant); err != nil {
+		if _, err := tx.Exec(ctx, `SELECT 1 FROM heads WHERE tenant = $1 FOR UPDATE`, b.proof.tenant); err != nil {
 			return err
 		}
+		if b.proof.position == 0 {
+			return tx.QueryRow(ctx, `SELECT count(*) > 0 FROM marks WHERE tenant = $1 AND at_ms = $2 AND batch = $3`,
+				b.proof.tenant, b.proof.atMS, b.mark[:]).Scan(&happened)
+		}
 		return tx.QueryRow(ctx, `SELECT count(*) > 0 FROM log WHERE tenant = $1 AND position = $2 AND batch = $3`,
-			b.first.Tenant, b.first.Position, b.mark[:]).Scan(&happened)
+			b.proof.tenant, b.proof.position, b.mark[:]).Scan(&happened)
 	})
 	return happened, err
 }

@@ -94,7 +94,7 @@ func queueFactSightings(queue *pgx.Batch, query store.FactQuery, facts *store.Fa
 		func(row pgx.CollectableRow) error {
 			var quote store.QuoteSeen
 			var at int64
-			err := row.Scan(amount(&quote.Amount), &at)
+			err := row.Scan(ledger.Amount(&quote.Amount), &at)
 			quote.At = ledger.FromMillis(at)
 			facts.Quotes = append(facts.Quotes, quote)
 			return err

@@ -196,6 +196,12 @@ func (s *Store) Commit(ctx context.Context, change store.Change) (store.Row, err
 	return result.Row, result.Err
 }
 
+// Defer implements store.Store.
+func (s *Store) Defer(ctx context.Context, tenant, id string, version uint64, due time.Time) (store.Row, error) {
+	result := s.queue.Do(ctx, ledger.Op{Defer: &ledger.Defer{Tenant: tenant, ID: id, Version: version, Due: due}})
+	return result.Row, result.Err
+}
+
 // PutAgent implements store.Agents.
 func (s *Store) PutAgent(ctx context.Context, agent store.Agent, entry store.Entry) (store.Agent, error) {
 	result := s.queue.Do(ctx, ledger.Op{Agent: &ledger.PutAgent{Agent: agent, Entry: entry}})

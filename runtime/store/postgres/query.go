@@ -12,7 +12,7 @@ import (
 
 // Row implements store.Store.
 func (s *Store) Row(ctx context.Context, tenant, id string) (store.Row, error) {
-	rows, err := s.readers.Query(ctx, selectPayment+` WHERE tenant = $1 AND id = $2`, tenant, id)
+	rows, err := s.readers.Query(ctx, ledger.SelectPayment+` WHERE tenant = $1 AND id = $2`, tenant, id)
 	if err != nil {
 		return store.Row{}, notFound(err, "read row "+id)
 	}
@@ -53,7 +53,7 @@ func (s *Store) Rows(ctx context.Context, query store.RowQuery) ([]store.Row, er
 	f.add(!query.DueBefore.IsZero(), "due_ms > 0 AND due_ms <= ?", query.DueBefore.UnixMilli())
 	f.add(len(query.States) > 0, "state = ANY(?)", query.States)
 	limit := fmt.Sprint(" ORDER BY created_ms, tenant, born LIMIT ", ledger.Page(query.Max, store.RowsMax))
-	rows, err := s.readers.Query(ctx, selectPayment+" WHERE "+strings.Join(f.clauses, " AND ")+limit, f.args...)
+	rows, err := s.readers.Query(ctx, ledger.SelectPayment+" WHERE "+strings.Join(f.clauses, " AND ")+limit, f.args...)
 	if err != nil {
 		return nil, fmt.Errorf("list rows: %w", err)
 	}
@@ -69,7 +69,7 @@ func (s *Store) Rows(ctx context.Context, query store.RowQuery) ([]store.Row, er
 
 // lastRead finds the row a page starts after.
 func (s *Store) lastRead(ctx context.Context, query store.RowQuery) (ledger.StoredRow, error) {
-	rows, err := s.readers.Query(ctx, selectPayment+` WHERE id = $1 AND (tenant = $2 OR $2 = '') LIMIT 2`, query.After, query.Tenant)
+	rows, err := s.readers.Query(ctx, ledger.SelectPayment+` WHERE id = $1 AND (tenant = $2 OR $2 = '') LIMIT 2`, query.After, query.Tenant)
 	if err != nil {
 		return ledger.StoredRow{}, fmt.Errorf("find row %s: %w", query.After, err)
 	}
@@ -98,7 +98,7 @@ func (s *Store) Log(ctx context.Context, query store.LogQuery) ([]store.Record, 
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (record store.Record, err error) {
-		err = row.Scan(&record.Position, &record.Entry, fixed(record.Hash[:]))
+		err = row.Scan(&record.Position, &record.Entry, ledger.Fixed(record.Hash[:]))
 		return record, err
 	})
 	if err != nil {

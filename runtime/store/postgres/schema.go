@@ -75,4 +75,10 @@ CREATE TABLE agents (
 	version BIGINT NOT NULL, created_ms BIGINT NOT NULL,
 	PRIMARY KEY (tenant, id)
 );
+`, `
+-- The marks of batches that wrote no log record, for as long as a lost COMMIT may be looked for.
+CREATE TABLE marks (
+	tenant TEXT COLLATE "C" NOT NULL, at_ms BIGINT NOT NULL, batch BYTEA NOT NULL,
+	PRIMARY KEY (tenant, at_ms, batch)
+);
 `}

@@ -13,6 +13,7 @@ func (b *batch) write(ctx context.Context, w *ledger.Writes) error {
 	queue := &pgx.Batch{}
 	queuePayments(queue, w)
 	b.queueLog(queue, w)
+	b.queueMark(queue)
 	queueMeterWrites(queue, w)
 	queueHolds(queue, w)
 	queueSightings(queue, w)
@@ -53,7 +54,7 @@ func null(b []byte) any {
 }
 
 func queuePayments(queue *pgx.Batch, w *ledger.Writes) {
-	var freed, changed, fresh columns
+	var freed, changed, answered, deferred, fresh columns
 	for _, ref := range w.FreedSlots {
 		freed.add(ref.Tenant, ref.ID)
 	}
@@ -61,13 +62,26 @@ func queuePayments(queue *pgx.Batch, w *ledger.Writes) {
 		WHERE tenant = t AND id = i`, freed)
 	for _, row := range w.ChangedRows {
 		changed.add(row.Tenant, row.ID, row.Slot, row.State, row.Version, null(row.Digest), ledger.Millis(row.Due),
-			null(row.Body), null(row.Response), ledger.Millis(row.Updated))
+			null(row.Body), ledger.Millis(row.Updated))
 	}
+	// A column that SET names is written out of line again, even with the same value: the response, which may have
+	// megabytes, is named once.
 	queueColumns(queue, `UPDATE payments SET slot = q.slot, state = q.state, version = q.version, digest = q.digest,
-		due_ms = q.due_ms, body = q.body, response = q.response, updated_ms = q.updated_ms
+		due_ms = q.due_ms, body = q.body, updated_ms = q.updated_ms
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], $7::bigint[], $8::bytea[],
-		$9::bytea[], $10::bigint[]) AS q(t, i, slot, state, version, digest, due_ms, body, response, updated_ms)
+		$9::bigint[]) AS q(t, i, slot, state, version, digest, due_ms, body, updated_ms)
 		WHERE tenant = t AND id = i`, changed)
+	for _, row := range w.Answered {
+		answered.add(row.Tenant, row.ID, row.Response)
+	}
+	queueColumns(queue, `UPDATE payments SET response = q.response
+		FROM unnest($1::text[], $2::text[], $3::bytea[]) AS q(t, i, response) WHERE tenant = t AND id = i`, answered)
+	for _, row := range w.DeferredRows {
+		deferred.add(row.Tenant, row.ID, row.Version, ledger.Millis(row.Due))
+	}
+	queueColumns(queue, `UPDATE payments SET version = q.version, due_ms = q.due_ms
+		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS q(t, i, version, due_ms)
+		WHERE tenant = t AND id = i`, deferred)
 	for _, row := range w.NewRows {
 		fresh.add(row.Tenant, row.ID, row.Agent, row.Key, row.Slot, row.State, row.Version, null(row.Digest),
 			ledger.Millis(row.Due), null(row.Body), null(row.Response), ledger.Millis(row.Created),
@@ -97,6 +111,16 @@ func (b *batch) queueLog(queue *pgx.Batch, w *ledger.Writes) {
 	queueColumns(queue, `INSERT INTO chains (tenant, agent, sequence, hash)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])
 		ON CONFLICT (tenant, agent) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash`, chains)
+}
+
+// queueMark leaves the mark of a batch without a log record, and clears those that nobody looks for any more. The
+// head's lock keeps other processes from this tenant's marks.
+func (b *batch) queueMark(queue *pgx.Batch) {
+	if b.proof.position > 0 {
+		return
+	}
+	queue.Queue(`DELETE FROM marks WHERE tenant = $1 AND at_ms < $2`, b.proof.tenant, b.proof.atMS-markTimeMax.Milliseconds())
+	queue.Queue(`INSERT INTO marks (tenant, at_ms, batch) VALUES ($1, $2, $3)`, b.proof.tenant, b.proof.atMS, b.mark[:])
 }
 
 func queueMeterWrites(queue *pgx.Batch, w *ledger.Writes) {

@@ -58,7 +58,7 @@ func (b *batch) one(ctx context.Context, query string, args []any, into ...any) 
 }
 
 // each calls scan for every row.
-func (b *batch) each(ctx context.Context, query string, args []any, scan func(scanner) error) (err error) {
+func (b *batch) each(ctx context.Context, query string, args []any, scan func(ledger.RowScanner) error) (err error) {
 	statement, err := b.prepare(ctx, query)
 	if err != nil {
 		return err
@@ -67,10 +67,7 @@ func (b *batch) each(ctx context.Context, query string, args []any, scan func(sc
 	return eachRow(rows, err, scan)
 }
 
-// scanner is a row of *sql.Row or *sql.Rows.
-type scanner interface{ Scan(into ...any) error }
-
-func eachRow(rows *sql.Rows, err error, scan func(scanner) error) error {
+func eachRow(rows *sql.Rows, err error, scan func(ledger.RowScanner) error) error {
 	if err != nil {
 		return err
 	}
@@ -101,14 +98,14 @@ func (b *batch) heads(ctx context.Context, tenants []string) (map[string]ledger.
 // Lookup implements ledger.Reader.
 func (b *batch) Lookup(ctx context.Context, want ledger.Names) (found ledger.Found, err error) {
 	row := func(where string, args ...any) error {
-		return b.each(ctx, selectPayment+where, args, func(r scanner) error {
-			stored, err := scanPayment(r)
+		return b.each(ctx, selectPayment+where, args, func(r ledger.RowScanner) error {
+			stored, err := ledger.ScanPayment(r)
 			found.Rows = append(found.Rows, stored)
 			return err
 		})
 	}
 	agent := func(where string, args ...any) error {
-		return b.each(ctx, selectAgent+where, args, func(r scanner) error {
+		return b.each(ctx, selectAgent+where, args, func(r ledger.RowScanner) error {
 			stored, err := scanAgent(r)
 			found.Agents = append(found.Agents, stored)
 			return err
@@ -141,9 +138,9 @@ func (b *batch) OpenHolds(ctx context.Context, rows []ledger.RowRef) (holds []le
 	for _, ref := range rows {
 		err := b.each(ctx, `SELECT meter, sequence, amount, bucket_ms FROM holds
 			WHERE tenant = ? AND id = ? AND state = 0 ORDER BY meter, sequence`, []any{ref.Tenant, ref.ID},
-			func(r scanner) error {
+			func(r ledger.RowScanner) error {
 				hold := ledger.Hold{RowRef: ref}
-				err := r.Scan(&hold.Meter, &hold.Sequence, amount(&hold.Amount), &hold.Bucket)
+				err := r.Scan(&hold.Meter, &hold.Sequence, ledger.Amount(&hold.Amount), &hold.Bucket)
 				holds = append(holds, hold)
 				return err
 			})
@@ -161,7 +158,7 @@ func (b *batch) Sums(ctx context.Context, want ledger.Wants) (ledger.Sums, error
 	for _, ref := range want.Chains {
 		var chain ledger.Chain
 		ok, err := b.one(ctx, `SELECT sequence, hash FROM chains WHERE tenant = ? AND agent = ?`,
-			[]any{ref.Tenant, ref.Agent}, &chain.Sequence, fixed(chain.Hash[:]))
+			[]any{ref.Tenant, ref.Agent}, &chain.Sequence, ledger.Fixed(chain.Hash[:]))
 		if err != nil {
 			return sums, err
 		}
@@ -171,7 +168,7 @@ func (b *batch) Sums(ctx context.Context, want ledger.Wants) (ledger.Sums, error
 	}
 	for _, ref := range want.Meters {
 		var sum ledger.Sum
-		ok, err := b.one(ctx, selectMeter, []any{ref.Tenant, ref.Meter}, amount(&sum.Total), &sum.Sequence)
+		ok, err := b.one(ctx, selectMeter, []any{ref.Tenant, ref.Meter}, ledger.Amount(&sum.Total), &sum.Sequence)
 		if err != nil {
 			return sums, err
 		}
@@ -182,7 +179,7 @@ func (b *batch) Sums(ctx context.Context, want ledger.Wants) (ledger.Sums, error
 	for _, ref := range want.Buckets {
 		var value abi.Amount
 		ok, err := b.one(ctx, `SELECT amount FROM buckets WHERE tenant = ? AND meter = ? AND width_ms = ? AND start_ms = ?`,
-			[]any{ref.Tenant, ref.Meter, ref.Width, ref.Start}, amount(&value))
+			[]any{ref.Tenant, ref.Meter, ref.Width, ref.Start}, ledger.Amount(&value))
 		if err != nil {
 			return sums, err
 		}
@@ -191,7 +188,7 @@ func (b *batch) Sums(ctx context.Context, want ledger.Wants) (ledger.Sums, error
 		}
 	}
 	for _, ref := range want.Levels {
-		value, err := level(ref, func(query string, args []any, scan func(scanner) error) error {
+		value, err := level(ref, func(query string, args []any, scan func(ledger.RowScanner) error) error {
 			return b.each(ctx, query, args, scan)
 		})
 		if err != nil {

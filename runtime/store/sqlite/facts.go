@@ -48,9 +48,9 @@ func (b *batch) levels(ctx context.Context, query store.FactQuery, now int64) ([
 		var err error
 		if all {
 			var sequence uint64
-			_, err = b.one(ctx, selectMeter, []any{meter.Tenant, meter.Meter}, amount(&levels[i]), &sequence)
+			_, err = b.one(ctx, selectMeter, []any{meter.Tenant, meter.Meter}, ledger.Amount(&levels[i]), &sequence)
 		} else {
-			levels[i], err = level(ref, func(query string, args []any, scan func(scanner) error) error {
+			levels[i], err = level(ref, func(query string, args []any, scan func(ledger.RowScanner) error) error {
 				return b.each(ctx, query, args, scan)
 			})
 		}
@@ -64,10 +64,10 @@ func (b *batch) levels(ctx context.Context, query store.FactQuery, now int64) ([
 func (b *batch) sightings(ctx context.Context, query store.FactQuery, facts *store.Facts) error {
 	err := b.each(ctx, `SELECT amount, at_ms FROM quotes WHERE tenant = ? AND route = ? AND asset = ?
 		ORDER BY position DESC LIMIT ?`, []any{query.Tenant, query.Route, query.Asset, store.QuotesMax},
-		func(r scanner) error {
+		func(r ledger.RowScanner) error {
 			var quote store.QuoteSeen
 			var at int64
-			err := r.Scan(amount(&quote.Amount), &at)
+			err := r.Scan(ledger.Amount(&quote.Amount), &at)
 			quote.At = ledger.FromMillis(at)
 			facts.Quotes = append(facts.Quotes, quote)
 			return err

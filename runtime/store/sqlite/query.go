@@ -13,7 +13,7 @@ import (
 
 // Row implements store.Store.
 func (s *Store) Row(ctx context.Context, tenant, id string) (store.Row, error) {
-	row, err := scanPayment(s.db.Read().QueryRowContext(ctx, selectPayment+` WHERE tenant = ? AND id = ?`, tenant, id))
+	row, err := ledger.ScanPayment(s.db.Read().QueryRowContext(ctx, selectPayment+` WHERE tenant = ? AND id = ?`, tenant, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Row{}, store.ErrNotFound
 	}
@@ -49,8 +49,8 @@ func (s *Store) Rows(ctx context.Context, query store.RowQuery) (list []store.Ro
 	args = append(args, ledger.Page(query.Max, store.RowsMax))
 	rows, err := s.db.Read().QueryContext(ctx, selectPayment+" WHERE "+strings.Join(where, " AND ")+ // #nosec G202 -- fixed clauses
 		" ORDER BY created_ms, tenant, born LIMIT ?", args...)
-	err = eachRow(rows, err, func(r scanner) error {
-		row, err := scanPayment(r)
+	err = eachRow(rows, err, func(r ledger.RowScanner) error {
+		row, err := ledger.ScanPayment(r)
 		list = append(list, row.Row)
 		return err
 	})
@@ -65,9 +65,9 @@ func (s *Store) lastRead(ctx context.Context, query store.RowQuery) (last ledger
 	found := 0
 	rows, err := s.db.Read().QueryContext(ctx, selectPayment+` WHERE id = ? AND (tenant = ? OR ? = '') LIMIT 2`,
 		query.After, query.Tenant, query.Tenant)
-	err = eachRow(rows, err, func(r scanner) error {
+	err = eachRow(rows, err, func(r ledger.RowScanner) error {
 		found++
-		last, err = scanPayment(r)
+		last, err = ledger.ScanPayment(r)
 		return err
 	})
 	if err != nil {
@@ -91,9 +91,9 @@ func (s *Store) Log(ctx context.Context, query store.LogQuery) (list []store.Rec
 	args = append(args, ledger.Page(query.Max, store.LogMax))
 	rows, err := s.db.Read().QueryContext(ctx, `SELECT position, entry, hash FROM log
 		WHERE tenant = ? AND position > ?`+clause+` ORDER BY position LIMIT ?`, args...) // #nosec G202 -- fixed clauses
-	err = eachRow(rows, err, func(r scanner) error {
+	err = eachRow(rows, err, func(r ledger.RowScanner) error {
 		var record store.Record
-		err := r.Scan(&record.Position, &record.Entry, fixed(record.Hash[:]))
+		err := r.Scan(&record.Position, &record.Entry, ledger.Fixed(record.Hash[:]))
 		list = append(list, record)
 		return err
 	})
@@ -127,7 +127,7 @@ func (s *Store) oneAgent(ctx context.Context, where string, args ...any) (store.
 // ListAgents implements store.Agents.
 func (s *Store) ListAgents(ctx context.Context, tenant string) (list []store.Agent, err error) {
 	rows, err := s.db.Read().QueryContext(ctx, selectAgent+` WHERE tenant = ? ORDER BY id`, tenant)
-	err = eachRow(rows, err, func(r scanner) error {
+	err = eachRow(rows, err, func(r ledger.RowScanner) error {
 		agent, err := scanAgent(r)
 		list = append(list, agent)
 		return err

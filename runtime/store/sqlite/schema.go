@@ -71,4 +71,13 @@ CREATE TABLE agents (
 	version INTEGER NOT NULL, created_ms INTEGER NOT NULL,
 	PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
+`, `
+-- SQLite rewrites the whole record of a row that is updated, so a response of megabytes beside the state would be
+-- written again by every later change.
+CREATE TABLE responses (
+	tenant TEXT NOT NULL, id TEXT NOT NULL, response BLOB NOT NULL,
+	PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, id) REFERENCES payments (tenant, id)
+) STRICT;
+INSERT INTO responses (tenant, id, response) SELECT tenant, id, response FROM payments WHERE response IS NOT NULL;
+ALTER TABLE payments DROP COLUMN response;
 `}

@@ -111,6 +111,12 @@ func (s *Store) Commit(ctx context.Context, change store.Change) (store.Row, err
 	return result.Row, result.Err
 }
 
+// Defer implements store.Store.
+func (s *Store) Defer(ctx context.Context, tenant, id string, version uint64, due time.Time) (store.Row, error) {
+	result := s.queue.Do(ctx, ledger.Op{Defer: &ledger.Defer{Tenant: tenant, ID: id, Version: version, Due: due}})
+	return result.Row, result.Err
+}
+
 // PutAgent implements store.Agents.
 func (s *Store) PutAgent(ctx context.Context, agent store.Agent, entry store.Entry) (store.Agent, error) {
 	result := s.queue.Do(ctx, ledger.Op{Agent: &ledger.PutAgent{Agent: agent, Entry: entry}})
@@ -123,27 +129,13 @@ func (s *Store) Close() error {
 	return s.db.Close()
 }
 
-// runBatch is the only writer. When a batch fails as a whole, its operations run one by one, so that one that the
-// database does not take cannot fail its neighbours. All of it shares one bound in time.
+// runBatch is the only writer. All tries of a batch share one bound in time.
 func (s *Store) runBatch(ops []ledger.Op) []ledger.Result {
 	ctx, cancel := context.WithTimeout(context.Background(), batchTimeMax)
 	defer cancel()
-	results, err := s.commitBatch(ctx, ops)
-	if err == nil {
-		return results
-	}
-	if len(ops) == 1 || abi.CodeOf(err) == store.ErrCommitUnknown.Code {
-		return ledger.Fail(ops, err)
-	}
-	results = make([]ledger.Result, 0, len(ops))
-	for i := range ops {
-		alone, err := s.commitBatch(ctx, ops[i:i+1])
-		if err != nil {
-			alone = ledger.Fail(ops[i:i+1], err)
-		}
-		results = append(results, alone...)
-	}
-	return results
+	return ledger.Commit(ops, func(ops []ledger.Op) ([]ledger.Result, error) { return s.commitBatch(ctx, ops) }, func(err error) bool {
+		return abi.CodeOf(err) != store.ErrCommitUnknown.Code
+	})
 }
 
 // errNothing rolls back a batch that has nothing to write.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/purserhq/purser/runtime/store/internal/ledger"
 )
@@ -29,19 +30,37 @@ func (b *batch) writePayments(ctx context.Context, w *ledger.Writes) error {
 	}
 	for _, row := range w.ChangedRows {
 		err := b.exec(ctx, `UPDATE payments SET slot = ?, state = ?, version = ?, digest = ?, due_ms = ?, body = ?,
-			response = ?, updated_ms = ? WHERE tenant = ? AND id = ?`, row.Slot, row.State, row.Version, null(row.Digest),
-			ledger.Millis(row.Due), null(row.Body), null(row.Response), ledger.Millis(row.Updated), row.Tenant, row.ID)
+			updated_ms = ? WHERE tenant = ? AND id = ?`, row.Slot, row.State, row.Version, null(row.Digest),
+			ledger.Millis(row.Due), null(row.Body), ledger.Millis(row.Updated), row.Tenant, row.ID)
 		if err != nil {
+			return err
+		}
+	}
+	for _, row := range w.DeferredRows {
+		if err := b.exec(ctx, `UPDATE payments SET version = ?, due_ms = ? WHERE tenant = ? AND id = ?`,
+			row.Version, ledger.Millis(row.Due), row.Tenant, row.ID); err != nil {
 			return err
 		}
 	}
 	for _, row := range w.NewRows {
 		err := b.exec(ctx, `INSERT INTO payments (tenant, id, agent, key, slot, state, version, digest, due_ms, body,
-			response, created_ms, updated_ms, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			created_ms, updated_ms, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			row.Tenant, row.ID, row.Agent, row.Key, row.Slot, row.State, row.Version, null(row.Digest),
-			ledger.Millis(row.Due), null(row.Body), null(row.Response), ledger.Millis(row.Created),
-			ledger.Millis(row.Updated), row.Born)
+			ledger.Millis(row.Due), null(row.Body), ledger.Millis(row.Created), ledger.Millis(row.Updated), row.Born)
 		if err != nil {
+			return err
+		}
+	}
+	return b.writeResponses(ctx, w)
+}
+
+func (b *batch) writeResponses(ctx context.Context, w *ledger.Writes) error {
+	for _, row := range slices.Concat(w.Answered, w.NewRows) {
+		if len(row.Response) == 0 {
+			continue
+		}
+		if err := b.exec(ctx, `INSERT INTO responses (tenant, id, response) VALUES (?, ?, ?)`,
+			row.Tenant, row.ID, row.Response); err != nil {
 			return err
 		}
 	}

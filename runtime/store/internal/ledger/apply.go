@@ -19,6 +19,8 @@ func (s *State) Apply(op Op) Result {
 		return s.insert(op.Insert, now)
 	case op.Commit != nil:
 		return s.commit(op.Commit, now)
+	case op.Defer != nil:
+		return s.deferRow(op.Defer)
 	case op.Agent != nil:
 		return s.putAgent(op.Agent, now)
 	}
@@ -80,12 +82,27 @@ func (s *State) commit(change *store.Change, now int64) Result {
 	if len(change.Digest) > 0 {
 		row.Digest = bytes.Clone(change.Digest)
 	}
-	if len(change.Response) > 0 {
-		row.Response = bytes.Clone(change.Response)
+	if len(change.Response) > 0 && len(row.Response) == 0 {
+		row.Response, row.answered = bytes.Clone(change.Response), true
 	}
 	row.Version++
 	row.Updated, row.changed = fromMS(now), true
 	s.index(row)
+	return Result{Row: cloneRow(row.Row)}
+}
+
+// deferRow moves a row's Due. It tells nobody ledger time and makes no entry, so the head stays where it is; its
+// lock is what the version is compared under.
+func (s *State) deferRow(op *Defer) Result {
+	row, ok := s.rows[RowRef{op.Tenant, op.ID}]
+	if !ok {
+		return Result{Err: store.ErrNotFound}
+	}
+	if row.Version != op.Version {
+		return Result{Err: store.ErrConflict}
+	}
+	row.Due, row.deferred = toMillisecond(op.Due), true
+	row.Version++
 	return Result{Row: cloneRow(row.Row)}
 }
 

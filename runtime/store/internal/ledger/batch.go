@@ -37,6 +37,28 @@ func Batch(ctx context.Context, r Reader, clock *Clock, heads map[string]Head, r
 	return results, state.Writes(), nil
 }
 
+// Commit runs a batch. When it fails with an error that harmless knows, which means that nothing was committed, its
+// operations run one by one, so that one that the database does not take cannot fail its neighbours. After any other
+// error all of them fail: to run one again could commit it twice.
+func Commit(ops []Op, commit func([]Op) ([]Result, error), harmless func(error) bool) []Result {
+	results, err := commit(ops)
+	if err == nil {
+		return results
+	}
+	if len(ops) == 1 || !harmless(err) {
+		return Fail(ops, err)
+	}
+	results = make([]Result, 0, len(ops))
+	for i := range ops {
+		alone, err := commit(ops[i : i+1])
+		if err != nil {
+			alone = Fail(ops[i:i+1], err)
+		}
+		results = append(results, alone...)
+	}
+	return results
+}
+
 // Tenants lists the tenants of a batch in order, which is the order to lock their heads in.
 func Tenants(ops []Op) []string {
 	tenants := set[string]{}

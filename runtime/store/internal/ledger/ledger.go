@@ -7,6 +7,8 @@
 package ledger
 
 import (
+	"time"
+
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime/store"
 )
@@ -15,6 +17,7 @@ import (
 type Op struct {
 	Insert *Insert
 	Commit *store.Change
+	Defer  *Defer
 	Agent  *PutAgent
 }
 
@@ -22,6 +25,13 @@ type Op struct {
 type Insert struct {
 	Row   store.Row
 	Entry store.Entry
+}
+
+// Defer is the argument of store.Store.Defer.
+type Defer struct {
+	Tenant, ID string
+	Version    uint64
+	Due        time.Time
 }
 
 // PutAgent is the argument of store.Agents.PutAgent.
@@ -37,6 +47,8 @@ func (op Op) Tenant() string {
 		return op.Insert.Row.Tenant
 	case op.Commit != nil:
 		return op.Commit.Tenant
+	case op.Defer != nil:
+		return op.Defer.Tenant
 	case op.Agent != nil:
 		return op.Agent.Agent.Tenant
 	}

@@ -107,6 +107,8 @@ func names(ops []Op) Names {
 			if len(op.Commit.Digest) > 0 {
 				digests.add(string(op.Commit.Digest))
 			}
+		case op.Defer != nil:
+			ids.add(RowRef{op.Defer.Tenant, op.Defer.ID})
 		case op.Agent != nil:
 			agents.add(AgentRef{op.Agent.Agent.Tenant, op.Agent.Agent.ID})
 			tokens.add(op.Agent.Agent.TokenSHA256)

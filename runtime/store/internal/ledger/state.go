@@ -42,7 +42,9 @@ type chainState struct {
 
 type rowState struct {
 	StoredRow
-	isNew, changed bool
+	isNew, changed, deferred bool
+	// answered says that the response is not in the database yet.
+	answered bool
 	// slotStored is the slot the database holds, which must be given up before another row takes it.
 	slotStored string
 }

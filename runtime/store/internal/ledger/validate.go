@@ -27,6 +27,8 @@ func Check(op Op) error {
 		return checkInsert(op.Insert)
 	case op.Commit != nil:
 		return checkChange(op.Commit)
+	case op.Defer != nil:
+		return checkDefer(op.Defer)
 	default:
 		return checkAgent(op.Agent)
 	}
@@ -123,6 +125,13 @@ func checkChange(change *store.Change) error {
 		}
 	}
 	return checkEntry(change.Entry)
+}
+
+func checkDefer(op *Defer) error {
+	if err := checkNames(named{"tenant", op.Tenant, true}, named{"id", op.ID, true}); err != nil {
+		return err
+	}
+	return checkBytes(nil, nil, nil, op.Due)
 }
 
 func checkReservation(reservation store.Reservation) error {

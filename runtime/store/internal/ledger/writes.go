@@ -8,18 +8,23 @@ import (
 // Writes is everything that a batch makes durable, as final values. The order of the fields is the order to write
 // them in; FreedSlots comes before any row, because a slot given up in a batch may be taken in the same batch.
 type Writes struct {
-	Heads       map[string]Head
-	FreedSlots  []RowRef
+	Heads      map[string]Head
+	FreedSlots []RowRef
+	// ChangedRows are to be written without their response, which is written once and may be large. Answered are
+	// those of them that got one in this batch.
 	ChangedRows []StoredRow
-	NewRows     []StoredRow
-	Log         []LogWrite
-	Chains      map[AgentRef]Chain
-	Meters      map[MeterRef]Sum
-	Buckets     map[BucketRef]abi.Amount
-	NewHolds    []Hold
-	EndedHolds  []Hold
-	Quotes      []QuoteWrite
-	Payees      []PayeeWrite
+	Answered    []StoredRow
+	// DeferredRows have a new version and a new Due, and no other change.
+	DeferredRows []StoredRow
+	NewRows      []StoredRow
+	Log          []LogWrite
+	Chains       map[AgentRef]Chain
+	Meters       map[MeterRef]Sum
+	Buckets      map[BucketRef]abi.Amount
+	NewHolds     []Hold
+	EndedHolds   []Hold
+	Quotes       []QuoteWrite
+	Payees       []PayeeWrite
 	// Agents are written one by one in this order: a token given up by one may be taken by the next.
 	Agents []AgentWrite
 }
@@ -56,8 +61,8 @@ type AgentWrite struct {
 	IsNew bool
 }
 
-// Empty reports whether there is nothing to commit: every change makes a log record.
-func (w *Writes) Empty() bool { return len(w.Log) == 0 }
+// Empty reports whether there is nothing to commit: everything but a deferral makes a log record.
+func (w *Writes) Empty() bool { return len(w.Log) == 0 && len(w.DeferredRows) == 0 }
 
 // Writes collects what the applied operations changed.
 func (s *State) Writes() *Writes {
@@ -88,9 +93,14 @@ func (s *State) rowWrites(w *Writes) {
 			w.NewRows = append(w.NewRows, row.StoredRow)
 		case row.changed:
 			w.ChangedRows = append(w.ChangedRows, row.StoredRow)
+			if row.answered {
+				w.Answered = append(w.Answered, row.StoredRow)
+			}
 			if row.slotStored != "" && row.slotStored != row.Slot {
 				w.FreedSlots = append(w.FreedSlots, ref)
 			}
+		case row.deferred:
+			w.DeferredRows = append(w.DeferredRows, row.StoredRow)
 		}
 	}
 	for _, holds := range s.holds {
