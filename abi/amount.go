@@ -24,8 +24,10 @@ func NewAmount(n uint64) Amount { return Amount{words: [4]uint64{n}} }
 // errAmount is what every arithmetic and parsing failure of an Amount matches
 // with errors.Is, whatever the message.
 func errAmount(code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...),
-		Fix: "write the amount as a plain decimal integer of the asset's smallest unit, below 2^256"}
+	return &Error{
+		Code: code, Message: fmt.Sprintf(format, args...),
+		Fix: "write the amount as a plain decimal integer of the asset's smallest unit, below 2^256",
+	}
 }
 
 // ParseAmount reads a decimal integer: "10000". It refuses signs, exponents,

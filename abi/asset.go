@@ -23,8 +23,10 @@ func ParseNetwork(s string) (Network, error) {
 	namespace, reference, ok := strings.Cut(s, ":")
 	if !ok || len(s) > networkBytesMax ||
 		!within(namespace, 3, 8, isLowerDash) || !within(reference, 1, 32, isReference) {
-		return "", &Error{Code: "network_invalid", Message: fmt.Sprintf("%.60q is not a CAIP-2 chain id", s),
-			Fix: `write it like "eip155:8453"`}
+		return "", &Error{
+			Code: "network_invalid", Message: fmt.Sprintf("%.60q is not a CAIP-2 chain id", s),
+			Fix: `write it like "eip155:8453"`,
+		}
 	}
 	return Network(s), nil
 }
@@ -32,8 +34,10 @@ func ParseNetwork(s string) (Network, error) {
 // ParseAsset checks the CAIP-19 form without a token id, and for eip155 that
 // the reference is a 20-byte hex address. It returns the canonical spelling.
 func ParseAsset(s string) (Asset, error) {
-	bad := &Error{Code: "asset_invalid", Message: fmt.Sprintf("%.180q is not a CAIP-19 asset id", s),
-		Fix: `write it like "eip155:8453/erc20:0x833589fcd6edb6e08f4c7c32d4f71b54bda02913"`}
+	bad := &Error{
+		Code: "asset_invalid", Message: fmt.Sprintf("%.180q is not a CAIP-19 asset id", s),
+		Fix: `write it like "eip155:8453/erc20:0x833589fcd6edb6e08f4c7c32d4f71b54bda02913"`,
+	}
 	chain, rest, ok := strings.Cut(s, "/")
 	if !ok || len(s) > assetBytesMax {
 		return "", bad

@@ -22,9 +22,11 @@ func TestAssetsHaveOneSpelling(t *testing.T) {
 	if id, ok := a.Network().EIP155(); !ok || id != 8453 {
 		t.Fatalf("chain id %d, %t", id, ok)
 	}
-	for _, s := range []string{"", "eip155:8453", "eip155:8453/erc20:", "eip155:8453/erc20:0x12", "eip155/erc20:x",
+	for _, s := range []string{
+		"", "eip155:8453", "eip155:8453/erc20:", "eip155:8453/erc20:0x12", "eip155/erc20:x",
 		"eip155:8453/erc721:0x833589fcd6edb6e08f4c7c32d4f71b54bda02913", mixed + "/1", mixed + " ",
-		"EIP155:8453/erc20:0x833589fcd6edb6e08f4c7c32d4f71b54bda02913", "ab:1/erc20:x", strings.Repeat("a", 300)} {
+		"EIP155:8453/erc20:0x833589fcd6edb6e08f4c7c32d4f71b54bda02913", "ab:1/erc20:x", strings.Repeat("a", 300),
+	} {
 		if a, err := ParseAsset(s); err == nil {
 			t.Errorf("%q reads as %s", s, a)
 		}

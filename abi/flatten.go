@@ -53,8 +53,10 @@ func Flatten(document []byte) (canonical []byte, entries []JSONEntry, err error)
 	f := flattener{}
 	f.add(root, "")
 	if f.bytes > FlattenedBytesMax {
-		return nil, nil, &Error{Code: "json_invalid",
-			Message: fmt.Sprintf("names are too long: flattened, the document has more than %d bytes", FlattenedBytesMax)}
+		return nil, nil, &Error{
+			Code:    "json_invalid",
+			Message: fmt.Sprintf("names are too long: flattened, the document has more than %d bytes", FlattenedBytesMax),
+		}
 	}
 	return root.appendCanonical(nil), f.entries, nil
 }

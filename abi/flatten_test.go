@@ -16,8 +16,10 @@ func TestCanonicalJSONIsRFC8785(t *testing.T) {
 		{"members are sorted", `{"b":1,"a":2,"":3,"aa":4}`, `{"":3,"a":2,"aa":4,"b":1}`},
 		// RFC 8785 section 3.2.3: by UTF-16 units, so that U+1F600 (d83d de00) stands
 		// before U+FB33, unlike in UTF-8.
-		{"members are sorted by UTF-16", `{"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"\u0080":6,"\u00f6":7}`,
-			"{\"\\r\":2,\"1\":4,\"\u0080\":6,\"\u00f6\":7,\"\u20ac\":1,\"\U0001f600\":5,\"\ufb33\":3}"},
+		{
+			"members are sorted by UTF-16", `{"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"\u0080":6,"\u00f6":7}`,
+			"{\"\\r\":2,\"1\":4,\"\u0080\":6,\"\u00f6\":7,\"\u20ac\":1,\"\U0001f600\":5,\"\ufb33\":3}",
+		},
 		{"strings have one spelling", `"\u0041\/\u001f\b\t\n\f\r\"\\\u20ac\u007f"`, "\"A/\\u001f\\b\\t\\n\\f\\r\\\"\\\\\u20ac\x7f\""},
 		{"HTML is not escaped", `"<&>\u2028"`, "\"<&>\u2028\""},
 		{"the largest integers", `[9007199254740991,-9007199254740991,0]`, `[9007199254740991,-9007199254740991,0]`},

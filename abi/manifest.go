@@ -104,16 +104,20 @@ func ParseManifest(document []byte) (*Manifest, error) {
 }
 
 func badManifest(where, problem string, cause error) error {
-	return &Error{Code: CodeManifestInvalid, Message: problem, Where: where, Cause: cause,
-		Fix: "write the manifest as abi/v1.md describes it"}
+	return &Error{
+		Code: CodeManifestInvalid, Message: problem, Where: where, Cause: cause,
+		Fix: "write the manifest as abi/v1.md describes it",
+	}
 }
 
 func (m *Manifest) checkABI() error {
 	if m.ABIMajor == Major && m.ABIMinor <= Minor {
 		return nil
 	}
-	return &Error{Code: CodeABIUnsupported, Where: "abi", Fix: "use a matching purser release",
-		Message: fmt.Sprintf("the plugin is built for ABI %d.%d, this host speaks up to %d.%d", m.ABIMajor, m.ABIMinor, Major, Minor)}
+	return &Error{
+		Code: CodeABIUnsupported, Where: "abi", Fix: "use a matching purser release",
+		Message: fmt.Sprintf("the plugin is built for ABI %d.%d, this host speaks up to %d.%d", m.ABIMajor, m.ABIMinor, Major, Minor),
+	}
 }
 
 func (m *Manifest) check() error {

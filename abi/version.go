@@ -44,6 +44,8 @@ const WASIModule = "wasi_snapshot_preview1"
 // every guest. The host has deterministic versions of these ten and no others.
 // The caller owns the copy.
 func WASIImports() []string {
-	return []string{"args_get", "args_sizes_get", "clock_time_get", "environ_get", "environ_sizes_get",
-		"fd_write", "poll_oneoff", "proc_exit", "random_get", "sched_yield"}
+	return []string{
+		"args_get", "args_sizes_get", "clock_time_get", "environ_get", "environ_sizes_get",
+		"fd_write", "poll_oneoff", "proc_exit", "random_get", "sched_yield",
+	}
 }

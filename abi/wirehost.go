@@ -7,8 +7,10 @@ import "fmt"
 const skipUnknownFields = false
 
 func badWire(where, problem string) error {
-	return &Error{Code: "bad_wire", Message: problem, Where: where,
-		Fix: "send the canonical bytes that abi/v1.md describes"}
+	return &Error{
+		Code: "bad_wire", Message: problem, Where: where,
+		Fix: "send the canonical bytes that abi/v1.md describes",
+	}
 }
 
 func badMessage(where, problem string) error {

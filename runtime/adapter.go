@@ -73,8 +73,10 @@ func (a *Adapter) build(ctx context.Context, chain settle.Chain, request *abi.Bu
 		return abi.SigningRequest{}, nil, rejected(built.Rejection)
 	}
 	if len(built.Signing) != 1 {
-		return abi.SigningRequest{}, nil, &abi.Error{Code: "bad_result", Where: "purser_chain_build",
-			Message: fmt.Sprintf("the adapter wants %d signatures for one payment, want 1", len(built.Signing))}
+		return abi.SigningRequest{}, nil, &abi.Error{
+			Code: "bad_result", Where: "purser_chain_build",
+			Message: fmt.Sprintf("the adapter wants %d signatures for one payment, want 1", len(built.Signing)),
+		}
 	}
 	return built.Signing[0], built.State, nil
 }

@@ -119,8 +119,10 @@ func publicError(err error) *abi.Error {
 	if errors.As(err, &known) {
 		return &abi.Error{Code: known.Code, Message: known.Message, Where: known.Where, Fix: known.Fix, Retry: known.Retry}
 	}
-	return &abi.Error{Code: "internal", Message: "a step of the payment could not be done", Retry: abi.RetrySameKey,
-		Fix: "the runtime retries by itself; its log has the details"}
+	return &abi.Error{
+		Code: "internal", Message: "a step of the payment could not be done", Retry: abi.RetrySameKey,
+		Fix: "the runtime retries by itself; its log has the details",
+	}
 }
 
 // commit turns an event into a transition and makes it durable.

@@ -25,9 +25,8 @@ func (r *Runtime) patrol() {
 	for {
 		if inherited {
 			inherited = !r.takeUp(r.life, r.config.Now().Add(dueAnyTime), r.inherited)
-		} else {
-			r.takeUp(r.life, r.config.Now(), func(Payment) bool { return true })
 		}
+		r.takeUp(r.life, r.config.Now(), func(Payment) bool { return true })
 		select {
 		case <-r.life.Done():
 			return

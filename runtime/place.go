@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"time"
 
 	"github.com/purserhq/purser/abi"
 )
@@ -12,9 +11,9 @@ import (
 // none would be signed.
 const signingPerProcessor = 4
 
-// placeWaitMax bounds one wait in line. It leaves the larger part of a step's time to its work: a co-signer that was
-// asked too late would look like one that does not answer.
-const placeWaitMax = 10 * time.Second
+// placeWaitShare is the part of a step's time that may be spent waiting in line. The rest is for its work: a co-signer
+// that was asked too late would look like one that does not answer.
+const placeWaitShare = 2
 
 // signingPlace is one run's place among the payments that are being prepared, armed and signed. It is taken before
 // the authorization's validity begins, so that waiting costs none of it.
@@ -24,7 +23,7 @@ type signingPlace struct {
 }
 
 // enter takes a place when the state's work needs one and gives it back when it does not. It waits in line, first come
-// first served, for placeWaitMax.
+// first served, for its share of the step's time.
 func (s *signingPlace) enter(ctx context.Context, state State) error {
 	if state != Allowed && state != Prepared && state != Armed {
 		s.leave()
@@ -33,15 +32,17 @@ func (s *signingPlace) enter(ctx context.Context, state State) error {
 	if s.taken {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, placeWaitMax)
+	ctx, cancel := context.WithTimeout(ctx, patience[state]/placeWaitShare)
 	defer cancel()
 	select {
 	case s.places <- struct{}{}:
 		s.taken = true
 		return nil
 	case <-ctx.Done():
-		return &abi.Error{Code: "busy", Message: "too many payments are being signed", Retry: abi.RetrySameKey, Cause: ctx.Err(),
-			Fix: "the runtime retries by itself"}
+		return &abi.Error{
+			Code: "busy", Message: "too many payments are being signed", Retry: abi.RetrySameKey, Cause: ctx.Err(),
+			Fix: "the runtime retries by itself",
+		}
 	}
 }
 

@@ -32,8 +32,10 @@ func (r *Runtime) begin(id, agent string) (place, busy *run, err error) {
 	}
 	// One agent with slow merchants must not keep the others, or reconciliation, from their places.
 	if len(r.inFlight) >= r.config.InFlightMax || agent != "" && r.perAgent[agent] >= r.config.InFlightMax/inFlightAgentShare {
-		return nil, nil, &abi.Error{Code: "busy", Message: fmt.Sprintf("%d payments are in flight already, %d of this agent", len(r.inFlight), r.perAgent[agent]),
-			Retry: abi.RetrySameKey, Fix: "repeat with the same idempotency key after a pause"}
+		return nil, nil, &abi.Error{
+			Code: "busy", Message: fmt.Sprintf("%d payments are in flight already, %d of this agent", len(r.inFlight), r.perAgent[agent]),
+			Retry: abi.RetrySameKey, Fix: "repeat with the same idempotency key after a pause",
+		}
 	}
 	place = &run{id: id, agent: agent, done: make(chan struct{})}
 	r.inFlight[id] = place
@@ -132,6 +134,8 @@ func (p *run) wait(ctx context.Context, found Payment) (Payment, error) {
 }
 
 func errPending(id string, cause error) error {
-	return &abi.Error{Code: "pending", Where: id, Message: "the payment goes on without this call", Retry: abi.RetrySameKey,
-		Fix: "repeat with the same idempotency key, or ask for the payment by its id", Cause: cause}
+	return &abi.Error{
+		Code: "pending", Where: id, Message: "the payment goes on without this call", Retry: abi.RetrySameKey,
+		Fix: "repeat with the same idempotency key, or ask for the payment by its id", Cause: cause,
+	}
 }

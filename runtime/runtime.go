@@ -117,8 +117,10 @@ func Open(ctx context.Context, config Config) (*Runtime, error) {
 		return nil, fmt.Errorf("open runtime: read the ledger's time: %w", err)
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	r := &Runtime{config: config, opened: facts.Now, life: life, end: end, inFlight: make(map[string]*run), perAgent: make(map[string]int),
-		signing: make(chan struct{}, signingPerProcessor*goruntime.GOMAXPROCS(0))}
+	r := &Runtime{
+		config: config, opened: facts.Now, life: life, end: end, inFlight: make(map[string]*run), perAgent: make(map[string]int),
+		signing: make(chan struct{}, signingPerProcessor*goruntime.GOMAXPROCS(0)),
+	}
 	r.rules.Store(&config.Rules)
 	r.tail = newTail(config.Store, config.Tenant)
 	r.working.Add(1)
@@ -148,6 +150,8 @@ func (r *Runtime) Close() error {
 }
 
 func errClosed() error {
-	return &abi.Error{Code: "closing", Message: "the runtime is shutting down", Retry: abi.RetrySameKey,
-		Fix: "repeat the call with the same idempotency key in a moment"}
+	return &abi.Error{
+		Code: "closing", Message: "the runtime is shutting down", Retry: abi.RetrySameKey,
+		Fix: "repeat the call with the same idempotency key in a moment",
+	}
 }

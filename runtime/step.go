@@ -174,9 +174,9 @@ func deny(p Payment, reason *abi.Reason) (Payment, effects, error) {
 		}
 		p.State, p.Denial = Denied, reason
 		return p, fx, nil
-	default:
-		return p, effects{}, errMisfit
+	case Denied, Armed, Signed, Unknown, Settled, Dead, Delivered:
 	}
+	return p, effects{}, errMisfit
 }
 
 // applyOutcome covers what happens once a signature may exist. Only the chain moves the payment from here.

@@ -112,9 +112,11 @@ func fateOf(event Event) (settle.Fate, bool) {
 }
 
 func sample(state State) Payment {
-	p := Payment{ID: "pay_1", Tenant: "t", Agent: "a", Key: "key-00001", State: state, Slot: "slot",
+	p := Payment{
+		ID: "pay_1", Tenant: "t", Agent: "a", Key: "key-00001", State: state, Slot: "slot",
 		Offer:    &settle.Offer{Quote: abi.Quote{Network: "eip155:402402", Payee: "0x01", Asset: "eip155:402402/erc20:0x02", Amount: abi.NewAmount(5)}},
-		Decision: &abi.Decision{Outcome: abi.Allow}, Prepared: &Preparation{}, Ask: Ask{Resource: settle.Resource{URL: "http://127.0.0.1/paid", Method: "GET"}}}
+		Decision: &abi.Decision{Outcome: abi.Allow}, Prepared: &Preparation{}, Ask: Ask{Resource: settle.Resource{URL: "http://127.0.0.1/paid", Method: "GET"}},
+	}
 	return p
 }
 
@@ -126,9 +128,18 @@ func randomEvent(t *rapid.T) Event {
 		Quoted{Offer: settle.Offer{Quote: abi.Quote{Amount: abi.NewAmount(5)}}},
 		ServedFree{Response: settle.Response{Status: 200}},
 		Decided{Decision: abi.Decision{Outcome: outcome}, Reserve: []store.Reservation{{}}},
-		Failed{}, Approved{}, Rejected{}, CoSignerRefused{Decision: abi.Decision{Outcome: min(outcome, abi.Hold)}},
-		PreparedNow{Preparation: Preparation{Kind: "eip712"}}, ArmedNow{}, SignedNow{Header: "header"}, HandedOut{},
-		PresentedNow{Presented: presented, Fate: fate}, Reconciled{Fate: fate}, DeliveredNow{}, Undelivered{Presented: presented},
+		Failed{},
+		Approved{},
+		Rejected{},
+		CoSignerRefused{Decision: abi.Decision{Outcome: min(outcome, abi.Hold)}},
+		PreparedNow{Preparation: Preparation{Kind: "eip712"}},
+		ArmedNow{},
+		SignedNow{Header: "header"},
+		HandedOut{},
+		PresentedNow{Presented: presented, Fate: fate},
+		Reconciled{Fate: fate},
+		DeliveredNow{},
+		Undelivered{Presented: presented},
 		Delayed{Error: &abi.Error{Code: "x"}},
 	}).Draw(t, "event")
 }

@@ -66,8 +66,10 @@ func (r *Runtime) Submit(ctx context.Context, agent store.Agent, key string, ask
 	}
 	switch {
 	case claim == store.ClaimSameKey && !found.Ask.equal(ask):
-		return Submitted{}, &abi.Error{Code: "idempotency_conflict", Where: found.ID, Retry: abi.RetryNever,
-			Message: "this key was used for another request", Fix: "use a new key for a new request"}
+		return Submitted{}, &abi.Error{
+			Code: "idempotency_conflict", Where: found.ID, Retry: abi.RetryNever,
+			Message: "this key was used for another request", Fix: "use a new key for a new request",
+		}
 	case claim == store.ClaimCreated:
 	default:
 		started = r.resume(found)
@@ -91,8 +93,10 @@ func (r *Runtime) insert(ctx context.Context, p Payment, place *run) (Payment, s
 		r.abandon(place)
 		return p, 0, err
 	}
-	first := store.Row{Tenant: p.Tenant, Agent: p.Agent, ID: p.ID, Key: p.Key, Slot: p.Slot, State: string(Received),
-		Due: r.timing(p).due(p), Body: body}
+	first := store.Row{
+		Tenant: p.Tenant, Agent: p.Agent, ID: p.ID, Key: p.Key, Slot: p.Slot, State: string(Received),
+		Due: r.timing(p).due(p), Body: body,
+	}
 	row, claim, err := r.config.Store.Insert(ctx, first, entry)
 	if errors.Is(err, store.ErrCommitUnknown) {
 		// Asked again, the unique key tells whether it happened: a row that nobody has moved yet is ours to run.
@@ -145,8 +149,10 @@ func checkAsk(key string, ask Ask) (Ask, error) {
 }
 
 // refusedHeaders would let an agent smuggle a payment of its own, or talk to another host than the URL names.
-var refusedHeaders = []string{"Payment-Signature", "X-Payment", "Payment-Required", "Payment-Response", "Host", "Content-Length",
-	"Transfer-Encoding", "Connection", "Upgrade", "Proxy-Authorization", "Te", "Trailer"}
+var refusedHeaders = []string{
+	"Payment-Signature", "X-Payment", "Payment-Required", "Payment-Response", "Host", "Content-Length",
+	"Transfer-Encoding", "Connection", "Upgrade", "Proxy-Authorization", "Te", "Trailer",
+}
 
 func checkHeaders(header map[string]string) error {
 	total := 0

@@ -6,7 +6,7 @@ import "time"
 // at the same bound, so that two processes never hold one payment.
 var patience = map[State]time.Duration{
 	Received: 45 * time.Second,
-	Allowed:  30 * time.Second,
+	Allowed:  60 * time.Second, // half of it in line for a signing place
 	Prepared: 30 * time.Second,
 	Armed:    45 * time.Second,
 	Signed:   100 * time.Second,

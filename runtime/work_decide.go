@@ -87,8 +87,10 @@ func (r *Runtime) decide(ctx context.Context, p Payment) (Event, error) {
 		return failedRevoked(nil)
 	}
 	if ceiling := p.Ask.AmountMax; !ceiling.IsZero() && p.Offer.Quote.Amount.Cmp(ceiling) > 0 {
-		return Failed{Reason: abi.Reason{Code: "over_agent_max", Rule: "max", Observed: p.Offer.Quote.Amount.String(), Limit: ceiling.String(),
-			WouldPass: ceiling.String(), Text: "the price is above the agent's own ceiling for this call"}}, nil
+		return Failed{Reason: abi.Reason{
+			Code: "over_agent_max", Rule: "max", Observed: p.Offer.Quote.Amount.String(), Limit: ceiling.String(),
+			WouldPass: ceiling.String(), Text: "the price is above the agent's own ceiling for this call",
+		}}, nil
 	}
 	ruling, err := rules.Judge.Rule(ctx, r.config.Store, judge.Case{
 		Intent: p.intent(), Quote: p.Offer.Quote, Approvals: p.Approvals,

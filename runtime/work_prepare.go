@@ -96,8 +96,10 @@ func (r *Runtime) build(ctx context.Context, p Payment) (Preparation, error) {
 	return Preparation{
 		Kind: signing.Kind, Preimage: signing.Preimage, Digest: digest, Entropy: entropy,
 		SigningID: signing.ID, AdapterState: state, Adapter: adapter.Module,
-		Authorization: settle.Authorization{Asset: transfer.Token.Asset, Payer: transfer.Payer, Payee: transfer.Payee,
-			Amount: transfer.Amount, Nonce: transfer.Nonce, ValidBefore: transfer.ValidBefore, FromBlock: head.Number},
+		Authorization: settle.Authorization{
+			Asset: transfer.Token.Asset, Payer: transfer.Payer, Payee: transfer.Payee,
+			Amount: transfer.Amount, Nonce: transfer.Nonce, ValidBefore: transfer.ValidBefore, FromBlock: head.Number,
+		},
 	}, nil
 }
 
@@ -111,8 +113,10 @@ func (r *Runtime) headNow(ctx context.Context, network abi.Network) (settle.Head
 		return settle.Head{}, err
 	}
 	if skew := r.config.Now().Sub(head.Time).Abs(); skew > clockSkewMax {
-		return settle.Head{}, &abi.Error{Code: "clock_skew", Where: string(network), Message: fmt.Sprintf("this machine's clock and the newest block differ by %s, more than %s", skew.Round(time.Second), clockSkewMax),
-			Fix: "set the clock, or use an RPC endpoint that follows the chain", Retry: abi.RetryLater}
+		return settle.Head{}, &abi.Error{
+			Code: "clock_skew", Where: string(network), Message: fmt.Sprintf("this machine's clock and the newest block differ by %s, more than %s", skew.Round(time.Second), clockSkewMax),
+			Fix: "set the clock, or use an RPC endpoint that follows the chain", Retry: abi.RetryLater,
+		}
 	}
 	return head, nil
 }
@@ -185,8 +189,10 @@ func (r *Runtime) checkArmed(armed *abi.Armed, request *abi.ArmRequest, p Paymen
 	want.RuntimeHead = armed.RuntimeHead
 	want.Path, want.Epoch = armed.Path, armed.Epoch
 	if !signer.SameArmed(want, armed) {
-		return &abi.Error{Code: "armed_mismatch", Where: p.ID, Message: "the co-signer armed something else than it was asked for",
-			Fix: "nothing was signed; treat the co-signer as compromised"}
+		return &abi.Error{
+			Code: "armed_mismatch", Where: p.ID, Message: "the co-signer armed something else than it was asked for",
+			Fix: "nothing was signed; treat the co-signer as compromised",
+		}
 	}
 	return nil
 }

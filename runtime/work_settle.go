@@ -62,8 +62,10 @@ func (r *Runtime) assemble(ctx context.Context, p Payment, account Account, sign
 			return nil, err
 		}
 		if signing.Kind != p.Prepared.Kind || !bytes.Equal(signing.Preimage, p.Prepared.Preimage) {
-			return nil, &abi.Error{Code: "adapter_mismatch", Where: p.ID, Message: "the chain adapter that was swapped in builds other bytes than were signed",
-				Fix: "load the earlier adapter until the payment is done"}
+			return nil, &abi.Error{
+				Code: "adapter_mismatch", Where: p.ID, Message: "the chain adapter that was swapped in builds other bytes than were signed",
+				Fix: "load the earlier adapter until the payment is done",
+			}
 		}
 		id, state = signing.ID, rebuilt
 	}

@@ -22,7 +22,7 @@ func SignArmed(armed *abi.Armed, role Role, key Identity) error {
 		armed.RuntimeSignature = key.sign(message)
 	case RoleCoSigner:
 		armed.CosignerSignature = key.sign(message)
-	default:
+	case RoleRecovery:
 		return fmt.Errorf("sign armed record: role %s does not arm", role)
 	}
 	return nil
@@ -40,8 +40,10 @@ func VerifyArmed(armed *abi.Armed, role Role, key ed25519.PublicKey) error {
 	}
 	if armed.Domain != armedDomain || len(armed.Digest) != sha256.Size ||
 		len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, message, signature) {
-		return &abi.Error{Code: "armed_invalid", Message: fmt.Sprintf("the armed record is not signed by the %s", role),
-			Where: armed.Payment, Fix: "nothing was signed; check that both sides hold the other's identity key"}
+		return &abi.Error{
+			Code: "armed_invalid", Message: fmt.Sprintf("the armed record is not signed by the %s", role),
+			Where: armed.Payment, Fix: "nothing was signed; check that both sides hold the other's identity key",
+		}
 	}
 	return nil
 }

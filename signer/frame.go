@@ -49,7 +49,7 @@ func (f Frame) MarshalBinary() ([]byte, error) {
 	data = append(data, f.Session[:]...)
 	data = append(data, byte(f.From), byte(f.To))
 	data = binary.BigEndian.AppendUint32(data, f.Seq)
-	data = append(data, byte(len(f.Type)))
+	data = append(data, byte(len(f.Type))) // #nosec G115 -- bounded by check
 	data = append(data, f.Type...)
 	data = binary.BigEndian.AppendUint32(data, uint32(len(f.Body))) //nolint:gosec // bounded by check
 	return append(data, f.Body...), nil

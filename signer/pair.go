@@ -71,8 +71,10 @@ func (p *Pair) Sign(ctx context.Context, armed *abi.Armed) (Signature, error) {
 		return Signature{}, fmt.Errorf("sign payment %s: %w", armed.Payment, err)
 	}
 	if err := signature.Verify(p.config.Wallet.PublicKey, [32]byte(armed.Digest)); err != nil {
-		return Signature{}, errors.Join(&abi.Error{Code: "signature_invalid", Where: armed.Payment,
-			Message: "the signing session's result does not verify", Fix: "treat the co-signer as compromised"}, err)
+		return Signature{}, errors.Join(&abi.Error{
+			Code: "signature_invalid", Where: armed.Payment,
+			Message: "the signing session's result does not verify", Fix: "treat the co-signer as compromised",
+		}, err)
 	}
 	return signature, nil
 }

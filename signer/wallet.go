@@ -27,7 +27,9 @@ func (w Wallet) MaySign(network abi.Network) error {
 	if len(w.Networks) == 0 || slices.Contains(w.Networks, network) {
 		return nil
 	}
-	return &abi.Error{Code: "wallet_network_refused",
+	return &abi.Error{
+		Code:    "wallet_network_refused",
 		Message: fmt.Sprintf("wallet %s signs for %v only, not for %.50q", w.ID, w.Networks, network),
-		Fix:     "use a wallet of your own: the demo wallet's key is public"}
+		Fix:     "use a wallet of your own: the demo wallet's key is public",
+	}
 }

@@ -153,8 +153,10 @@ func makeApproverKey(path string) (string, error) {
 
 func readApproverKey(path string) (ed25519.PrivateKey, error) {
 	bad := func(cause error) error {
-		return &abi.Error{Code: "key_invalid", Where: path, Message: "the file holds no Ed25519 key in PEM", Cause: cause,
-			Fix: "make one with: purser approvals keygen FILE, or openssl genpkey -algorithm ed25519"}
+		return &abi.Error{
+			Code: "key_invalid", Where: path, Message: "the file holds no Ed25519 key in PEM", Cause: cause,
+			Fix: "make one with: purser approvals keygen FILE, or openssl genpkey -algorithm ed25519",
+		}
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -28,7 +28,7 @@ type evidence struct {
 type life struct {
 	state     string
 	amount    abi.Amount
-	allowedAt uint64 // position of the latest allow
+	allowedAt uint64 // position of the latest allow; of the one that was armed on, once armed
 	armedAt   uint64
 	signedAt  uint64 // signed on the runtime's side, spent on the co-signer's
 	digest    string
@@ -191,15 +191,16 @@ func (c *checker) cosignerEntry(side string, at uint64, entry abi.Entry, l *life
 		return
 	}
 	switch entry.Kind {
-	case "cosigner.allow":
-		l.amount, l.allowedAt = body.Amount, at
+	case "cosigner.allow", "cosigner.hold", "cosigner.deny":
 		if l.state == "" {
 			l.state = "consulted"
 		}
-	case "cosigner.hold", "cosigner.deny":
-		l.allowedAt = 0
-		if l.state == "" {
-			l.state = "consulted"
+		if l.armedAt > 0 {
+			break // another process of the runtime asked again: the promise that was made stands
+		}
+		l.amount, l.allowedAt = body.Amount, 0
+		if entry.Kind == "cosigner.allow" {
+			l.allowedAt = at
 		}
 	case "cosigner.armed":
 		if body.Decision.Outcome != abi.Allow {
@@ -376,15 +377,23 @@ func (e evidence) states() map[string]int {
 	return counts
 }
 
-// count is how many entries of a kind the runtime's log has.
-func (e evidence) count(kind string) (count int) {
+// delays counts the runtime's delayed steps by the state and the code of what delayed them.
+func (e evidence) delays() map[string]int {
+	counts := map[string]int{}
 	for _, record := range e.runtime.records {
 		var entry abi.Entry
-		if entry.Unmarshal(record.Entry) == nil && entry.Kind == kind {
-			count++
+		if entry.Unmarshal(record.Entry) != nil || entry.Kind != "payment.delayed" {
+			continue
+		}
+		var body struct {
+			From  string
+			Error *abi.Error
+		}
+		if json.Unmarshal(entry.Body, &body) == nil && body.Error != nil {
+			counts[body.From+": "+body.Error.Code+": "+body.Error.Message]++
 		}
 	}
-	return count
+	return counts
 }
 
 // denials counts denied payments of the runtime's log by the code of a deny.

@@ -57,8 +57,10 @@ func runDev(ctx context.Context, out *console, listen string, config localConfig
 	}
 	s.reloadOnHangup(ctx, out)
 	return out.serve(ctx, listen, s.gateway, func(url string) (any, string) {
-		return map[string]any{"ready": url, "service": "dev", "url": url, "rpc": world.chain.RPCURL(), "network": world.chain.Network(), "asset": world.chain.Token().Reference(),
-				"merchant": world.merchantURL, "facilitator": world.facilitator, "agent": demoAgent, "token_file": token, "data": config.data, "policy": world.policyPath},
+		return map[string]any{
+				"ready": url, "service": "dev", "url": url, "rpc": world.chain.RPCURL(), "network": world.chain.Network(), "asset": world.chain.Token().Reference(),
+				"merchant": world.merchantURL, "facilitator": world.facilitator, "agent": demoAgent, "token_file": token, "data": config.data, "policy": world.policyPath,
+			},
 			devBanner(url, token, config.data, world)
 	})
 }

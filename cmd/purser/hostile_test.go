@@ -103,8 +103,10 @@ func (w *hostileWorld) untouched(t testing.TB) {
 
 // offer is an honest 402 of the hostile merchant, before the test bends a part of it.
 func (w *hostileWorld) offer(url string) (required, accepts map[string]any) {
-	accepts = map[string]any{"scheme": "exact", "network": demoNetwork, "amount": hostilePrice, "asset": demoToken, "payTo": demoPayee,
-		"maxTimeoutSeconds": 60, "extra": map[string]any{"name": "USDC", "version": "2"}}
+	accepts = map[string]any{
+		"scheme": "exact", "network": demoNetwork, "amount": hostilePrice, "asset": demoToken, "payTo": demoPayee,
+		"maxTimeoutSeconds": 60, "extra": map[string]any{"name": "USDC", "version": "2"},
+	}
 	return map[string]any{"x402Version": 2, "resource": map[string]any{"url": url, "description": "", "mimeType": "application/json"}, "accepts": []any{accepts}}, accepts
 }
 

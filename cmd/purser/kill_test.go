@@ -32,8 +32,10 @@ func TestEachKeyIsPaidOnceAlthoughTheProcessIsKilledAgainAndAgain(t *testing.T) 
 	}
 	key := testWallet(t)
 	world := newWorld(t, []paidRoute{{"/paid", abi.NewAmount(oneUSDC), demoReport}}, key)
-	config := childConfig{Data: t.TempDir(), Network: string(world.chain.Network()), RPC: world.chain.RPCURL(),
-		Policy: world.testPolicy(t, fmt.Sprintf("    max_transaction_usdc: \"1\"\n    daily_spending_limit: \"%d\"\n    repeats: parallel", purchasesMax))}
+	config := childConfig{
+		Data: t.TempDir(), Network: string(world.chain.Network()), RPC: world.chain.RPCURL(),
+		Policy: world.testPolicy(t, fmt.Sprintf("    max_transaction_usdc: \"1\"\n    daily_spending_limit: \"%d\"\n    repeats: parallel", purchasesMax)),
+	}
 	process := startChild(t, config)
 	made, err := process.as(t, operatorOf(t, config.Data)).CreateAgent(t.Context(), api.AgentParams{Agent: "shopper", Wallet: demoWalletID})
 	if err != nil {

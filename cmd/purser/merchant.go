@@ -147,8 +147,10 @@ const (
 
 func domainFromFacilitator(ctx context.Context, base string, asset abi.Asset) (name, version string, err error) {
 	unknown := func(cause error) error {
-		return &abi.Error{Code: "token_unknown", Where: base, Message: fmt.Sprintf("the facilitator does not tell the name and version of %s", asset), Cause: cause,
-			Fix: "name a JSON-RPC endpoint of the chain with --rpc"}
+		return &abi.Error{
+			Code: "token_unknown", Where: base, Message: fmt.Sprintf("the facilitator does not tell the name and version of %s", asset), Cause: cause,
+			Fix: "name a JSON-RPC endpoint of the chain with --rpc",
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, tokensTimeMax)
 	defer cancel()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"strings"
@@ -143,12 +142,4 @@ func (c *console) paintState(state string) string {
 		return c.paint(yellow, state)
 	}
 	return state
-}
-
-// shortHash keeps a transcript readable.
-func shortHash(hash string) string {
-	if raw, err := hex.DecodeString(strings.TrimPrefix(hash, "0x")); err == nil && len(raw) == 32 {
-		return hash[:len(hash)-52]
-	}
-	return hash
 }

@@ -43,8 +43,10 @@ func coded(err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return &abi.Error{Code: "resource_unreachable", Message: "the resource server did not answer, or not in HTTP", Retry: abi.RetryLater,
-		Fix: "check the address; ask again under a new key", Cause: err}
+	return &abi.Error{
+		Code: "resource_unreachable", Message: "the resource server did not answer, or not in HTTP", Retry: abi.RetryLater,
+		Fix: "check the address; ask again under a new key", Cause: err,
+	}
 }
 
 // allowList holds the addresses off the public internet that the operator names. It is replaced whole: an origin that

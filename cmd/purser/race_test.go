@@ -88,7 +88,7 @@ func runRace(t *testing.T, calls int, url string, clients ...*client.Client) map
 func (w *testWorld) settledExactly(t *testing.T, size raceSize, states map[string]int, e evidence) {
 	t.Helper()
 	e.mustHold(t)
-	t.Logf("%d steps were delayed", e.count("payment.delayed"))
+	t.Logf("delayed steps: %v", e.delays())
 	refused := size.calls - size.budget
 	if states["delivered"] != size.budget || states["denied"] != refused {
 		t.Errorf("agents were answered %v, want %d delivered and %d denied", states, size.budget, refused)

@@ -38,8 +38,10 @@ func (r *remote) as(name string) (*client.Client, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, &abi.Error{Code: "token_missing", Where: path, Message: "there is no token to show the runtime", Cause: err,
-			Fix: "name the file with --token-file, or the data folder of `purser dev` with --data"}
+		return nil, &abi.Error{
+			Code: "token_missing", Where: path, Message: "there is no token to show the runtime", Cause: err,
+			Fix: "name the file with --token-file, or the data folder of `purser dev` with --data",
+		}
 	}
 	return client.New(r.server, client.Token(strings.TrimSpace(string(text))), nil)
 }

@@ -29,8 +29,10 @@ func devchainCommand(out *console) *cobra.Command {
 			}
 			out.done()
 			defer func() { _ = chain.Close() }() // it keeps its state at every block
-			ready := map[string]any{"ready": chain.RPCURL(), "service": "devchain", "rpc": chain.RPCURL(), "ws": chain.WSURL(), "network": chain.Network(), "asset": chain.Token().Reference(),
-				"faucet": "devchain_fund", "relayer_key": chain.Relayer().PrivateKeyHex}
+			ready := map[string]any{
+				"ready": chain.RPCURL(), "service": "devchain", "rpc": chain.RPCURL(), "ws": chain.WSURL(), "network": chain.Network(), "asset": chain.Token().Reference(),
+				"faucet": "devchain_fund", "relayer_key": chain.Relayer().PrivateKeyHex,
+			}
 			if err := out.result(ready, fmt.Sprintf("chain %s at %s\ntest USDC %s\nfund an account with the JSON-RPC method devchain_fund; the relayer's key is %s (published, worthless)\n",
 				chain.Network(), chain.RPCURL(), chain.Token().Reference(), chain.Relayer().PrivateKeyHex)); err != nil {
 				return err

@@ -70,6 +70,8 @@ func checkPublic(resolved string) error {
 
 func refused(resolved string) error {
 	// What the name resolved to is for this machine's log only: it would tell an agent about the network behind it.
-	return &abi.Error{Code: "address_refused", Message: "the host is not at a public address", Cause: fmt.Errorf("dial %s", resolved),
-		Fix: "if the merchant really is there, pin its origin in the policy's merchants"}
+	return &abi.Error{
+		Code: "address_refused", Message: "the host is not at a public address", Cause: fmt.Errorf("dial %s", resolved),
+		Fix: "if the merchant really is there, pin its origin in the policy's merchants",
+	}
 }

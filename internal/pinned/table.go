@@ -55,8 +55,10 @@ func (t Table) With(extra ...Token) (Table, error) {
 			return Table{}, err
 		}
 		if _, exists := tokens[token.Asset]; exists {
-			return Table{}, &abi.Error{Code: "token_pinned", Message: "the token is already pinned and cannot be declared again",
-				Where: string(token.Asset), Fix: "remove the token from the declared ones"}
+			return Table{}, &abi.Error{
+				Code: "token_pinned", Message: "the token is already pinned and cannot be declared again",
+				Where: string(token.Asset), Fix: "remove the token from the declared ones",
+			}
 		}
 		tokens[token.Asset] = token
 	}

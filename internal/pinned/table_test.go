@@ -12,8 +12,10 @@ import (
 const baseUSDC = abi.Asset("eip155:8453/erc20:0x833589fcd6edb6e08f4c7c32d4f71b54bda02913")
 
 func declared() Token {
-	return Token{Asset: "eip155:402402/erc20:0x1111111111111111111111111111111111111111", Symbol: "tUSDC",
-		Unit: UnitUSDC, Decimals: 6, Name: "Test USDC", Version: "2"}
+	return Token{
+		Asset: "eip155:402402/erc20:0x1111111111111111111111111111111111111111", Symbol: "tUSDC",
+		Unit: UnitUSDC, Decimals: 6, Name: "Test USDC", Version: "2",
+	}
 }
 
 func TestABuiltinTokenIsFoundByAssetAndByContractInAnyCase(t *testing.T) {

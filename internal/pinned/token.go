@@ -78,6 +78,8 @@ func (t Token) check() error {
 }
 
 func tokenError(asset abi.Asset, message string) *abi.Error {
-	return &abi.Error{Code: "token_invalid", Message: message, Where: fmt.Sprintf("%.180q", string(asset)),
-		Fix: "declare the token with its CAIP-19 asset in lower case, symbol, unit, decimals, and the name() and version() of its contract"}
+	return &abi.Error{
+		Code: "token_invalid", Message: message, Where: fmt.Sprintf("%.180q", string(asset)),
+		Fix: "declare the token with its CAIP-19 asset in lower case, symbol, unit, decimals, and the name() and version() of its contract",
+	}
 }

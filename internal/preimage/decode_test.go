@@ -44,8 +44,10 @@ func TestATransferDecodesToItsFieldsAndBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Transfer{Token: vectorToken(t), Payer: vectorPayer, Payee: vectorPayee, Amount: abi.NewAmount(10000),
-		ValidBefore: 1800000060, Nonce: vectorNonce(t)}
+	want := Transfer{
+		Token: vectorToken(t), Payer: vectorPayer, Payee: vectorPayee, Amount: abi.NewAmount(10000),
+		ValidBefore: 1800000060, Nonce: vectorNonce(t),
+	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(abi.Amount{})); diff != "" {
 		t.Error(diff)
 	}

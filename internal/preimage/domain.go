@@ -34,8 +34,10 @@ func decodeDomain(preimage []byte, tokens pinned.Table) (pinned.Token, error) {
 	}
 	token, ok := tokens.ByContract(chainID, contract)
 	if !ok {
-		return pinned.Token{}, &abi.Error{Code: "token_unknown", Message: "the signing domain names a token that is not pinned",
-			Where: pinnedPlace(chainID, contract), Fix: "pay with a built-in token, or have the operator declare this one on both sides"}
+		return pinned.Token{}, &abi.Error{
+			Code: "token_unknown", Message: "the signing domain names a token that is not pinned",
+			Where: pinnedPlace(chainID, contract), Fix: "pay with a built-in token, or have the operator declare this one on both sides",
+		}
 	}
 	if word(preimage, 1) != Keccak256([]byte(token.Name)) {
 		return pinned.Token{}, invalid("domain.name", "the domain's name is not the pinned %q", token.Name)

@@ -67,8 +67,10 @@ func Digest(kind string, preimage []byte) ([32]byte, error) {
 // structTypeOf returns the type hash of the struct part after checking all that does not need the token table.
 func structTypeOf(kind string, preimage []byte) ([wordBytes]byte, error) {
 	if kind != KindEIP712 {
-		return [wordBytes]byte{}, &abi.Error{Code: "signing_kind_unknown", Message: fmt.Sprintf("no decoder for signing kind %.40q", kind),
-			Fix: "this version of purser signs kind " + KindEIP712 + " only"}
+		return [wordBytes]byte{}, &abi.Error{
+			Code: "signing_kind_unknown", Message: fmt.Sprintf("no decoder for signing kind %.40q", kind),
+			Fix: "this version of purser signs kind " + KindEIP712 + " only",
+		}
 	}
 	if len(preimage) != TransferBytes && len(preimage) != CancelBytes {
 		return [wordBytes]byte{}, invalid("length", "%d bytes, want %d (transfer) or %d (cancel)", len(preimage), TransferBytes, CancelBytes)

@@ -70,7 +70,9 @@ func validNow(t Transfer, nowUnixS, validityMaxS uint64) error {
 }
 
 func mismatch(field, want, got string) *abi.Error {
-	return &abi.Error{Code: "preimage_mismatch", Where: field,
+	return &abi.Error{
+		Code: "preimage_mismatch", Where: field,
 		Message: fmt.Sprintf("what would be signed is not what was decided: %s is %.80q, want %.80q", field, got, want),
-		Fix:     "nothing was signed; check the chain adapter, it built something else than it was asked for"}
+		Fix:     "nothing was signed; check the chain adapter, it built something else than it was asked for",
+	}
 }

@@ -15,8 +15,10 @@ const nowUnixS = 1800000000
 var vectorEntropy = bytes.Repeat([]byte{0x11}, EntropyBytes)
 
 func vectorIntent() *abi.Intent {
-	return &abi.Intent{Payment: "payment-1", Scheme: "exact", Network: "eip155:8453",
-		Asset: "eip155:8453/erc20:0x833589fcd6edb6e08f4c7c32d4f71b54bda02913", Payee: vectorPayee, Amount: abi.NewAmount(10000)}
+	return &abi.Intent{
+		Payment: "payment-1", Scheme: "exact", Network: "eip155:8453",
+		Asset: "eip155:8453/erc20:0x833589fcd6edb6e08f4c7c32d4f71b54bda02913", Payee: vectorPayee, Amount: abi.NewAmount(10000),
+	}
 }
 
 func decodedVector(t testing.TB) Transfer {

@@ -72,7 +72,7 @@ func (c *cursor) skipLEB() {
 
 // bytes returns the next n bytes, aliasing the module.
 func (c *cursor) bytes(n uint32) []byte {
-	if uint64(n) > uint64(len(c.data)-c.pos) {
+	if uint64(n) > uint64(len(c.data)-c.pos) { // #nosec G115 -- pos never passes the end
 		c.fail(errTruncated)
 		return nil
 	}
@@ -99,7 +99,7 @@ func (c *cursor) name() string {
 // entries ends the process, so every one of them is bounded here first.
 func (c *cursor) count(what string, most int) int {
 	n := c.u32()
-	if uint64(n) > uint64(most) {
+	if uint64(n) > uint64(most) { // #nosec G115 -- a constant of ours
 		c.fail(fmt.Errorf("%d %s, at most %d", n, what, most))
 		return 0
 	}

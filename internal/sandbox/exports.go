@@ -55,8 +55,10 @@ func checkExports(compiled wazero.CompiledModule, kind abi.Kind) error {
 		case !ok && rule.optional:
 			continue
 		case !ok && rule.name == abi.ExportVersion:
-			return &abi.Error{Code: CodeABIUnsupported, Where: abi.ExportVersion, Fix: "build the guest with an SDK for ABI major 1",
-				Message: "the module does not export purser_abi_1, so it is not built for ABI major 1"}
+			return &abi.Error{
+				Code: CodeABIUnsupported, Where: abi.ExportVersion, Fix: "build the guest with an SDK for ABI major 1",
+				Message: "the module does not export purser_abi_1, so it is not built for ABI major 1",
+			}
 		case !ok:
 			return refuse(rule.name, "", "the module does not export %s, which a %s must", rule.name, kind)
 		}

@@ -34,8 +34,10 @@ func ParseGrants(document []byte) (Grants, error) {
 	var g Grants
 	for _, entry := range entries {
 		if problem := g.set(entry); problem != "" {
-			return Grants{}, &abi.Error{Code: CodeGrantsInvalid, Message: problem, Where: "grants" + entry.Pointer,
-				Fix: "grants have the members facts, rpc_methods and limits"}
+			return Grants{}, &abi.Error{
+				Code: CodeGrantsInvalid, Message: problem, Where: "grants" + entry.Pointer,
+				Fix: "grants have the members facts, rpc_methods and limits",
+			}
 		}
 	}
 	return g, nil

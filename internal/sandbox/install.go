@@ -150,8 +150,10 @@ func (p *Plugin) checkCompiled(ctx context.Context) error {
 	}
 	// The manifest's minor is one that this host speaks: ParseManifest refuses newer ones.
 	if minor != p.manifest.ABIMinor {
-		return &abi.Error{Code: CodeABIUnsupported, Where: abi.ExportVersion, Fix: "build the guest and its manifest with the same SDK",
-			Message: "purser_abi_1 and the manifest name different minor versions"}
+		return &abi.Error{
+			Code: CodeABIUnsupported, Where: abi.ExportVersion, Fix: "build the guest and its manifest with the same SDK",
+			Message: "purser_abi_1 and the manifest name different minor versions",
+		}
 	}
 	return nil
 }

@@ -65,8 +65,12 @@ type limit[T uint32 | time.Duration] struct {
 
 func (l *Limits) counts() []limit[uint32] {
 	return []limit[uint32]{
-		{"memory_pages", &l.MemoryPages}, {"input_bytes", &l.InputBytes}, {"output_bytes", &l.OutputBytes},
-		{"log_bytes", &l.LogBytes}, {"log_calls", &l.LogCalls}, {"call_depth", &l.CallDepth},
+		{"memory_pages", &l.MemoryPages},
+		{"input_bytes", &l.InputBytes},
+		{"output_bytes", &l.OutputBytes},
+		{"log_bytes", &l.LogBytes},
+		{"log_calls", &l.LogCalls},
+		{"call_depth", &l.CallDepth},
 	}
 }
 

@@ -66,7 +66,7 @@ func (c *cursor) imports() error {
 		module, name := c.name(), c.name()
 		kind := c.byte()
 		if c.err != nil {
-			return nil
+			return nil //nolint:nilerr // the cursor keeps it, and whoever reads the section asks
 		}
 		if err := importAllowed(module, name, kind); err != nil {
 			return err

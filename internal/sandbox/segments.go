@@ -92,7 +92,7 @@ func (s *scanned) code(c *cursor) error {
 		}
 		body := &cursor{data: c.bytes(size)}
 		if c.err != nil {
-			return nil
+			return nil //nolint:nilerr // the cursor keeps it, and whoever reads the section asks
 		}
 		locals := body.locals() + uint64(s.functionParameters[i]) // #nosec G115 -- at most parametersMax
 		cost := body.instructions()

@@ -23,18 +23,22 @@ func (db *DB) migrate(ctx context.Context, schema []string) error {
 		return err
 	}
 	if len(applied) > len(schema) {
-		return &abi.Error{Code: "sqldb_schema_newer",
+		return &abi.Error{
+			Code:    "sqldb_schema_newer",
 			Message: fmt.Sprintf("the database has schema %d, this program knows up to %d", len(applied), len(schema)),
-			Fix:     "start a program at least as new as the one that wrote the database"}
+			Fix:     "start a program at least as new as the one that wrote the database",
+		}
 	}
 	for i, step := range schema {
 		sum := sha256.Sum256([]byte(step))
 		want := hex.EncodeToString(sum[:])
 		if i < len(applied) {
 			if applied[i] != want {
-				return &abi.Error{Code: "sqldb_schema_changed",
+				return &abi.Error{
+					Code:    "sqldb_schema_changed",
 					Message: fmt.Sprintf("schema step %d of the database is not this program's", i+1),
-					Fix:     "this is another program's database, or an applied step was edited: append a step instead"}
+					Fix:     "this is another program's database, or an applied step was edited: append a step instead",
+				}
 			}
 			continue
 		}
@@ -91,8 +95,10 @@ func (db *DB) appliedSteps(ctx context.Context) (hashes []string, err error) {
 		return rows.Err()
 	})
 	if err != nil {
-		return nil, &abi.Error{Code: "sqldb_open_failed", Message: "cannot read the schema version",
-			Fix: "check that this is a database of purser and not damaged", Cause: err}
+		return nil, &abi.Error{
+			Code: "sqldb_open_failed", Message: "cannot read the schema version",
+			Fix: "check that this is a database of purser and not damaged", Cause: err,
+		}
 	}
 	return hashes, nil
 }

@@ -75,8 +75,10 @@ func Open(ctx context.Context, path string, schema []string) (*DB, error) {
 // with the process umask; the log files inherit its mode.
 func preparePath(path string) (string, error) {
 	if path == "" || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "file:") || strings.ContainsRune(path, 0) {
-		return "", &abi.Error{Code: "sqldb_path_invalid", Message: fmt.Sprintf("%.80q is not a plain file name", path),
-			Fix: "give the path of a file; databases in memory lose money on a crash"}
+		return "", &abi.Error{
+			Code: "sqldb_path_invalid", Message: fmt.Sprintf("%.80q is not a plain file name", path),
+			Fix: "give the path of a file; databases in memory lose money on a crash",
+		}
 	}
 	full, err := filepath.Abs(path)
 	if err != nil {
@@ -114,8 +116,10 @@ func connect(full, option string) (*sql.DB, error) {
 }
 
 func openFailed(path string, cause error) error {
-	return &abi.Error{Code: "sqldb_open_failed", Message: "cannot open the database", Where: path,
-		Fix: "check that the folder exists and that this user may write to it", Cause: cause}
+	return &abi.Error{
+		Code: "sqldb_open_failed", Message: "cannot open the database", Where: path,
+		Fix: "check that the folder exists and that this user may write to it", Cause: cause,
+	}
 }
 
 // assertDurable reads the settings back: SQLite keeps the old journal mode
@@ -127,8 +131,10 @@ func (db *DB) assertDurable(ctx context.Context) error {
 			return openFailed("", err)
 		}
 		if got != want {
-			return &abi.Error{Code: "sqldb_not_durable", Message: fmt.Sprintf("%s is %s, want %s", pragma, got, want),
-				Fix: "put the database on a local file system"}
+			return &abi.Error{
+				Code: "sqldb_not_durable", Message: fmt.Sprintf("%s is %s, want %s", pragma, got, want),
+				Fix: "put the database on a local file system",
+			}
 		}
 	}
 	return nil

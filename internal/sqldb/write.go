@@ -69,8 +69,10 @@ func (db *DB) commitFailed(conn *sql.Conn, cause error) error {
 	_, _ = conn.ExecContext(context.Background(), "ROLLBACK")
 	var sqliteErr *sqlite.Error
 	if errors.As(cause, &sqliteErr) && sqliteErr.Code()&0xff == sqliteIOErr {
-		failed := &abi.Error{Code: "sqldb_failed", Message: "the disk failed during a commit; writing has stopped",
-			Fix: "check the disk, then start again: the log is read afresh", Cause: cause}
+		failed := &abi.Error{
+			Code: "sqldb_failed", Message: "the disk failed during a commit; writing has stopped",
+			Fix: "check the disk, then start again: the log is read afresh", Cause: cause,
+		}
 		db.failed.CompareAndSwap(nil, failed)
 		return failed
 	}

@@ -25,8 +25,10 @@ func Module(name string) ([]byte, error) { return module(dist, name) }
 func Names() []string { return names(dist) }
 
 func module(files fs.FS, name string) ([]byte, error) {
-	missing := &abi.Error{Code: "plugin_missing", Message: fmt.Sprintf("plugin %.64q is not in this binary", name),
-		Fix: "run `make plugins` and build again"}
+	missing := &abi.Error{
+		Code: "plugin_missing", Message: fmt.Sprintf("plugin %.64q is not in this binary", name),
+		Fix: "run `make plugins` and build again",
+	}
 	// A name is one path element: "../README" must not read beside the modules.
 	if name == "" || strings.ContainsAny(name, "/\\.") {
 		return nil, missing

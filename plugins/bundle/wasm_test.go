@@ -113,7 +113,8 @@ func BenchmarkBundledCall(b *testing.B) {
 		plugin, vector string
 		kind           abi.Kind
 	}{
-		{"chain-evm", "a payment is built", abi.KindChain}, {"chain-evm", "a signature becomes a payload", abi.KindChain},
+		{"chain-evm", "a payment is built", abi.KindChain},
+		{"chain-evm", "a signature becomes a payload", abi.KindChain},
 		{"price-sanity", "the usual price", abi.KindPolicy},
 	} {
 		b.Run(c.plugin+"/"+c.vector, func(b *testing.B) {

@@ -28,8 +28,10 @@ func build(r *abi.BuildRequest) *abi.BuildResult {
 func toSign(r *abi.BuildRequest) (token, authorization, *abi.Rejection) {
 	intent, quote := r.Intent, r.Quote
 	for _, same := range []struct{ field, quoted, intended string }{
-		{"scheme", quote.Scheme, intent.Scheme}, {"network", quote.Network, intent.Network},
-		{"asset", quote.Asset, intent.Asset}, {"payee", quote.Payee, intent.Payee},
+		{"scheme", quote.Scheme, intent.Scheme},
+		{"network", quote.Network, intent.Network},
+		{"asset", quote.Asset, intent.Asset},
+		{"payee", quote.Payee, intent.Payee},
 		{"amount", quote.Amount.String(), intent.Amount.String()},
 	} {
 		if same.quoted != same.intended {

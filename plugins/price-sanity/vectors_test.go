@@ -94,8 +94,10 @@ func FuzzRaisingThePriceNeverHelps(f *testing.F) {
 		}
 		decideAt := func(price uint64) abi.Outcome {
 			amount := abi.NewAmount(price)
-			return policy.Decide(&abi.DecideRequest{Intent: &abi.Intent{Amount: amount}, Quote: &abi.Quote{Amount: amount},
-				Agent: &abi.Agent{ID: "a"}, Facts: &abi.Facts{Quotes: quotes}}).Outcome
+			return policy.Decide(&abi.DecideRequest{
+				Intent: &abi.Intent{Amount: amount}, Quote: &abi.Quote{Amount: amount},
+				Agent: &abi.Agent{ID: "a"}, Facts: &abi.Facts{Quotes: quotes},
+			}).Outcome
 		}
 		if low, high := decideAt(price), decideAt(price+more); high > low {
 			t.Errorf("%s at %d but %s at %d", low, price, high, price+more)

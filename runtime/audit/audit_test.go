@@ -76,7 +76,8 @@ func TestAGoodLogVerifiesAndNamesItsHeads(t *testing.T) {
 	report, err := audit.Verify(sequence(records), audit.Options{Tenant: "acme"})
 	want := audit.Report{Entries: 6, Agents: 2, Heads: []audit.Head{
 		{Tenant: "acme", Agent: "a1", Sequence: 3, Hash: records[4].Hash, TimeUnixMS: 13},
-		{Tenant: "acme", Agent: "a2", Sequence: 3, Hash: records[5].Hash, TimeUnixMS: 13}}}
+		{Tenant: "acme", Agent: "a2", Sequence: 3, Hash: records[5].Hash, TimeUnixMS: 13},
+	}}
 	if diff := cmp.Diff(want, report); diff != "" || err != nil {
 		t.Errorf("%v: %s", err, diff)
 	}

@@ -133,6 +133,8 @@ func decodeLine(line []byte) (store.Record, error) {
 }
 
 func badLine(number int, cause error) error {
-	return &abi.Error{Code: "export_invalid", Message: "the export cannot be read", Where: fmt.Sprintf("line %d", number),
-		Fix: "export the log again", Cause: cause}
+	return &abi.Error{
+		Code: "export_invalid", Message: "the export cannot be read", Where: fmt.Sprintf("line %d", number),
+		Fix: "export the log again", Cause: cause,
+	}
 }

@@ -84,8 +84,10 @@ type headView struct {
 
 // MarshalJSON writes the head for a file or a page.
 func (s SignedHead) MarshalJSON() ([]byte, error) {
-	return json.Marshal(headView{s.Tenant, s.Agent, s.Sequence, hex.EncodeToString(s.Hash[:]), s.TimeUnixMS,
-		hex.EncodeToString(s.Signature)})
+	return json.Marshal(headView{
+		s.Tenant, s.Agent, s.Sequence, hex.EncodeToString(s.Hash[:]), s.TimeUnixMS,
+		hex.EncodeToString(s.Signature),
+	})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. It does not verify.

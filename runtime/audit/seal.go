@@ -32,8 +32,10 @@ func Seal(draft abi.Entry, sequence uint64, hash [32]byte) (sealed []byte, sum [
 		return nil, sum, &abi.Error{Code: "entry_invalid", Message: "the log entry has no canonical bytes", Cause: err}
 	}
 	if len(sealed) > EntryBytesMax {
-		return nil, sum, &abi.Error{Code: "entry_invalid",
-			Message: fmt.Sprintf("the log entry has %d bytes, want at most %d", len(sealed), EntryBytesMax)}
+		return nil, sum, &abi.Error{
+			Code:    "entry_invalid",
+			Message: fmt.Sprintf("the log entry has %d bytes, want at most %d", len(sealed), EntryBytesMax),
+		}
 	}
 	return sealed, sha256.Sum256(sealed), nil
 }

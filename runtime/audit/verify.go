@@ -44,8 +44,10 @@ type Report struct {
 // audit_invalid and its Where names the first bad record; the report then covers what came before it. Memory grows
 // with agents, meters and payments, not with entries.
 func Verify(records iter.Seq2[store.Record, error], options Options) (Report, error) {
-	w := &walk{tenant: options.Tenant, chains: map[string]*Head{}, meters: map[string]abi.BudgetMove{},
-		allowed: map[string]bool{}, want: map[string][]SignedHead{}}
+	w := &walk{
+		tenant: options.Tenant, chains: map[string]*Head{}, meters: map[string]abi.BudgetMove{},
+		allowed: map[string]bool{}, want: map[string][]SignedHead{},
+	}
 	if err := w.expect(options); err != nil {
 		return Report{}, err
 	}
@@ -73,8 +75,10 @@ type walk struct {
 }
 
 func bad(position uint64, format string, args ...any) error {
-	return &abi.Error{Code: "audit_invalid", Message: fmt.Sprintf(format, args...),
-		Where: fmt.Sprintf("position %d", position), Fix: "keep this copy and compare it with another one"}
+	return &abi.Error{
+		Code: "audit_invalid", Message: fmt.Sprintf(format, args...),
+		Where: fmt.Sprintf("position %d", position), Fix: "keep this copy and compare it with another one",
+	}
 }
 
 func (w *walk) record(record store.Record) error {

@@ -163,8 +163,10 @@ func do[T any](ctx context.Context, c *Client, method, path string, body []byte)
 		err = errors.New("no gateway answers so")
 	}
 	if err != nil {
-		return result, &abi.Error{Code: "answer_invalid", Where: c.server, Message: fmt.Sprintf("the server answered %d with something that is no answer of a gateway", response.StatusCode),
-			Retry: abi.RetrySameKey, Fix: "check the address, and whether a proxy answers for the server; a payment may exist: repeat with the same key", Cause: err}
+		return result, &abi.Error{
+			Code: "answer_invalid", Where: c.server, Message: fmt.Sprintf("the server answered %d with something that is no answer of a gateway", response.StatusCode),
+			Retry: abi.RetrySameKey, Fix: "check the address, and whether a proxy answers for the server; a payment may exist: repeat with the same key", Cause: err,
+		}
 	}
 	return result, nil
 }
@@ -177,6 +179,8 @@ func isPayment(result any) bool {
 }
 
 func unreachable(server string, err error) error {
-	return &abi.Error{Code: "unreachable", Where: server, Message: "the runtime does not answer", Retry: abi.RetrySameKey,
-		Fix: "start it with: purser dev, or name another with --server; a payment may exist: repeat with the same key", Cause: err}
+	return &abi.Error{
+		Code: "unreachable", Where: server, Message: "the runtime does not answer", Retry: abi.RetrySameKey,
+		Fix: "start it with: purser dev, or name another with --server; a payment may exist: repeat with the same key", Cause: err,
+	}
 }

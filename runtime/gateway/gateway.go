@@ -153,13 +153,18 @@ func (g *Gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
 	reply(w, statusOf(shown.Code), map[string]any{"error": shown})
 }
 
+// report tells the operator's log what a caller is not told.
+func (g *Gateway) report(r *http.Request, err error) {
+	g.config.Log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "error", err.Error())
+}
+
 // public is the error as a caller may see it. What has no code is ours, and stays in our log.
 func (g *Gateway) public(r *http.Request, err error) *abi.Error {
 	var known *abi.Error
 	if errors.As(err, &known) {
 		return known
 	}
-	g.config.Log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "error", err.Error())
+	g.report(r, err)
 	return &abi.Error{Code: "internal", Message: "the request failed inside the runtime", Retry: abi.RetrySameKey, Fix: "repeat with the same idempotency key; the runtime's log has the details"}
 }
 

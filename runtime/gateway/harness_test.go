@@ -84,6 +84,7 @@ func (nobody) Arm(context.Context, *abi.ArmRequest) (*abi.Armed, error) { return
 func (nobody) Join(context.Context, *abi.Armed, signer.Opening, signer.Transport) (signer.Opening, error) {
 	return signer.Opening{}, errAway
 }
+
 func (nobody) Sign(context.Context, *abi.Armed) (signer.Signature, error) {
 	return signer.Signature{}, errAway
 }

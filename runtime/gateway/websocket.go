@@ -275,7 +275,7 @@ func (s *socket) subscribe(in frame) {
 		records, err := s.gateway.config.Runtime.Records(s.ctx, after)
 		if err != nil {
 			if s.ctx.Err() == nil {
-				s.gateway.public(s.request, err)
+				s.gateway.report(s.request, err)
 				s.close(closeDraining, "the stream broke off; resume by number")
 			}
 			return
@@ -284,7 +284,7 @@ func (s *socket) subscribe(in frame) {
 			after = record.Position
 			event, visible, err := eventFor(s.who, record)
 			if err != nil {
-				s.gateway.public(s.request, err)
+				s.gateway.report(s.request, err)
 				s.close(closeDraining, "the stream broke off")
 				return
 			}
@@ -315,7 +315,7 @@ func (s *socket) addSubscription() bool {
 func (s *socket) write(message any) bool {
 	encoded, err := json.Marshal(message)
 	if err != nil {
-		s.gateway.public(s.request, err)
+		s.gateway.report(s.request, err)
 		return false
 	}
 	s.writing.Lock()

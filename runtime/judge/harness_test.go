@@ -129,8 +129,10 @@ func caseOf(dollars uint64) Case {
 			Method: "GET", URL: testOrigin + "/report", Origin: testOrigin, BodySHA256: body[:],
 			Scheme: "exact", Network: "eip155:8453", Asset: testAsset, Payee: testPayee, Amount: amount,
 		},
-		Quote: abi.Quote{Requirement: []byte("{}"), Scheme: "exact", Network: "eip155:8453", Asset: testAsset, Payee: testPayee, Amount: amount,
-			TimeoutS: 60, ResourceURL: testOrigin + "/report", Evidence: abi.EvidenceFetched, ObservedUnixS: unixOf(testNow)},
+		Quote: abi.Quote{
+			Requirement: []byte("{}"), Scheme: "exact", Network: "eip155:8453", Asset: testAsset, Payee: testPayee, Amount: amount,
+			TimeoutS: 60, ResourceURL: testOrigin + "/report", Evidence: abi.EvidenceFetched, ObservedUnixS: unixOf(testNow),
+		},
 		Side: Runtime, Now: testNow,
 	}
 }

@@ -83,7 +83,7 @@ func (j *Judge) Rule(ctx context.Context, ledger store.Store, c Case) (Ruling, e
 	request := j.request(policy, c, facts)
 	encoded, err := request.Marshal()
 	if err != nil {
-		return j.denied(c, abi.Reason{Code: rules.ReasonRequestMalformed, Rule: "request", Text: "the request cannot be encoded"}), nil
+		return j.denied(c, abi.Reason{Code: rules.ReasonRequestMalformed, Rule: "request", Text: "the request cannot be encoded"}), nil //nolint:nilerr // a request nobody can read is a denial, not a failure
 	}
 	decision := j.Decide(ctx, policy, request, encoded)
 	decision.Side = c.Side

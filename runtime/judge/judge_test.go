@@ -218,8 +218,10 @@ func TestASpentBudgetDenies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ledger.Commit(t.Context(), store.Change{Tenant: "default", ID: id, Version: row.Version, State: "b", Body: []byte("{}"), Reserve: ruling.Reserve,
-			Entry: store.Entry{Kind: "test", Payment: id, Body: []byte("{}")}}); err != nil {
+		if _, err := ledger.Commit(t.Context(), store.Change{
+			Tenant: "default", ID: id, Version: row.Version, State: "b", Body: []byte("{}"), Reserve: ruling.Reserve,
+			Entry: store.Entry{Kind: "test", Payment: id, Body: []byte("{}")},
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -23,8 +23,10 @@ func Open(ctx context.Context, host *sandbox.Host, bundle *rules.Bundle, tokens 
 	}
 	for _, policy := range spec.Policies {
 		if policy.Breaker.PaidUndelivered > 0 {
-			return nil, &abi.Error{Code: "breaker_unavailable", Where: policy.Name + ".breaker", Message: "nothing in this version counts undelivered payments, so the breaker would protect nobody",
-				Fix: "remove the breaker; max_transactions_per_hour counts failed deliveries too"}
+			return nil, &abi.Error{
+				Code: "breaker_unavailable", Where: policy.Name + ".breaker", Message: "nothing in this version counts undelivered payments, so the breaker would protect nobody",
+				Fix: "remove the breaker; max_transactions_per_hour counts failed deliveries too",
+			}
 		}
 		for _, plugin := range policy.Plugins {
 			guest, err := openPlugin(ctx, host, plugin, load)
@@ -43,8 +45,10 @@ func openPlugin(ctx context.Context, host *sandbox.Host, plugin rules.Plugin, lo
 		return nil, err
 	}
 	if sum := sha256.Sum256(module); hex.EncodeToString(sum[:]) != plugin.SHA256 {
-		return nil, &abi.Error{Code: "plugin_digest_mismatch", Where: plugin.Path,
-			Message: fmt.Sprintf("the module's SHA-256 is %x, the policy pins %s", sum, plugin.SHA256), Fix: "load the pinned module, or review the new one and pin it"}
+		return nil, &abi.Error{
+			Code: "plugin_digest_mismatch", Where: plugin.Path,
+			Message: fmt.Sprintf("the module's SHA-256 is %x, the policy pins %s", sum, plugin.SHA256), Fix: "load the pinned module, or review the new one and pin it",
+		}
 	}
 	grants, err := sandbox.ParseGrants([]byte(plugin.Grants))
 	if err != nil {
@@ -77,8 +81,10 @@ func Configure(ctx context.Context, host *sandbox.Host, module []byte, kind abi.
 		return nil, &abi.Error{Code: "configure_failed", Message: "the plugin's answer to its configuration cannot be read", Cause: err}
 	}
 	if !result.Ok {
-		return nil, &abi.Error{Code: "configure_failed", Message: fmt.Sprintf("the plugin refuses its configuration: %v", result.Problems),
-			Fix: "correct the plugin's config in the policy"}
+		return nil, &abi.Error{
+			Code: "configure_failed", Message: fmt.Sprintf("the plugin refuses its configuration: %v", result.Problems),
+			Fix: "correct the plugin's config in the policy",
+		}
 	}
 	return guest, nil
 }

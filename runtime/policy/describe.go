@@ -67,12 +67,16 @@ func describePayees(spec rules.Spec, p rules.PolicySpec) (all []Standing) {
 		case pinnedHere:
 			all = append(all, own(p.Name, rule, "the operator pinned who is paid at this origin"))
 		default:
-			all = append(all, Standing{Policy: p.Name, Rule: rule, Provenance: abi.ProvenanceAsserted,
-				Because: "which payee belongs to the origin is the runtime's word, unless a signed offer or the co-signer's own fetch shows it; pin the merchant"})
+			all = append(all, Standing{
+				Policy: p.Name, Rule: rule, Provenance: abi.ProvenanceAsserted,
+				Because: "which payee belongs to the origin is the runtime's word, unless a signed offer or the co-signer's own fetch shows it; pin the merchant",
+			})
 		}
 	}
-	evidence := Standing{Policy: p.Name, Rule: "evidence_min", Provenance: abi.ProvenanceProven, Survives: true,
-		Because: "a payee the co-signer cannot place is held for a person"}
+	evidence := Standing{
+		Policy: p.Name, Rule: "evidence_min", Provenance: abi.ProvenanceProven, Survives: true,
+		Because: "a payee the co-signer cannot place is held for a person",
+	}
 	if p.Evidence == abi.EvidenceAsserted {
 		evidence.Provenance, evidence.Survives, evidence.Because = abi.ProvenanceAsserted, false, "asserted payees are paid without asking"
 	}
@@ -81,21 +85,29 @@ func describePayees(spec rules.Spec, p rules.PolicySpec) (all []Standing) {
 
 func describeRest(p rules.PolicySpec) (all []Standing) {
 	if p.ApprovalAbove != nil {
-		all = append(all, Standing{Policy: p.Name, Rule: "require_human_approval_above", Provenance: abi.ProvenanceProven, Survives: true,
-			Because: "the co-signer checks the approvers' signatures itself"})
+		all = append(all, Standing{
+			Policy: p.Name, Rule: "require_human_approval_above", Provenance: abi.ProvenanceProven, Survives: true,
+			Because: "the co-signer checks the approvers' signatures itself",
+		})
 	}
 	if len(p.Hours) > 0 {
 		all = append(all, own(p.Name, "active_hours", "the co-signer has its own clock"))
 	}
 	if p.Breaker.PaidUndelivered > 0 {
-		all = append(all, Standing{Policy: p.Name, Rule: "breaker", Provenance: abi.ProvenanceAsserted,
-			Because: "whether a merchant delivered is the runtime's word"})
+		all = append(all, Standing{
+			Policy: p.Name, Rule: "breaker", Provenance: abi.ProvenanceAsserted,
+			Because: "whether a merchant delivered is the runtime's word",
+		})
 	}
-	all = append(all, Standing{Policy: p.Name, Rule: "repeats", Provenance: abi.ProvenanceProven, Survives: true,
-		Because: "the agent signs its request; an agent with only a bearer token loses this rule"})
+	all = append(all, Standing{
+		Policy: p.Name, Rule: "repeats", Provenance: abi.ProvenanceProven, Survives: true,
+		Because: "the agent signs its request; an agent with only a bearer token loses this rule",
+	})
 	for _, plugin := range p.Plugins {
-		all = append(all, Standing{Policy: p.Name, Rule: "plugin " + plugin.Name, Provenance: abi.ProvenanceAsserted,
-			Because: "it holds only if its manifest says co-signer-enforced and the co-signer has the module"})
+		all = append(all, Standing{
+			Policy: p.Name, Rule: "plugin " + plugin.Name, Provenance: abi.ProvenanceAsserted,
+			Because: "it holds only if its manifest says co-signer-enforced and the co-signer has the module",
+		})
 	}
 	return all
 }

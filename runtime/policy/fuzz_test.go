@@ -105,8 +105,10 @@ func FuzzValue(f *testing.F) {
 		"approvers: {a: %}\nmax_transaction_usdc: 5", "approvers: {%: '1111111111111111111111111111111111111111111111111111111111111111'}\nvalidity_max: %",
 		"version: 1\nagents: {%: {policy: %, tier: %, groups: [%]}}\npolicies: {%: {breaker: {paid_undelivered: %}}}", "evidence_min: %\napprovals: {expires: %}",
 	}
-	seeds := []string{"5", "rolling 24h", "calendar month Europe/Berlin", "mon-fri 22:00-06:00 UTC", "0x1234...", "eip155:8453", "a.example/x/*", "https://a.example:8443",
-		"1111111111111111111111111111111111111111111111111111111111111111", "a-*", "*", "15m", "pinned", "eip155:1/erc20:0x00000000000000000000000000000000000000AA", "solana:x:y", "quotes"}
+	seeds := []string{
+		"5", "rolling 24h", "calendar month Europe/Berlin", "mon-fri 22:00-06:00 UTC", "0x1234...", "eip155:8453", "a.example/x/*", "https://a.example:8443",
+		"1111111111111111111111111111111111111111111111111111111111111111", "a-*", "*", "15m", "pinned", "eip155:1/erc20:0x00000000000000000000000000000000000000AA", "solana:x:y", "quotes",
+	}
 	for place := range places {
 		for _, seed := range seeds {
 			f.Add(uint8(place), seed)

@@ -25,8 +25,10 @@ func (c *compiler) shared(root *yaml.Node, top map[string]field) {
 		}
 	}
 	for _, token := range c.tokens.Tokens() {
-		c.spec.Tokens = append(c.spec.Tokens, rules.Token{Asset: string(token.Asset), Symbol: token.Symbol, Unit: token.Unit,
-			Decimals: uint64(token.Decimals), Name: token.Name, Version: token.Version})
+		c.spec.Tokens = append(c.spec.Tokens, rules.Token{
+			Asset: string(token.Asset), Symbol: token.Symbol, Unit: token.Unit,
+			Decimals: uint64(token.Decimals), Name: token.Name, Version: token.Version,
+		})
 	}
 	c.networks(top)
 	if f, ok := top["tenant"]; ok {

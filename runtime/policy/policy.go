@@ -104,8 +104,10 @@ func Compile(source Source, options Options) (*Bundle, error) {
 	}
 	compiled, err := rules.New(c.spec)
 	if err != nil { // the checks above are meant to be complete; the size of the whole is left
-		return nil, Problems{{Code: "policy_invalid", Message: "the policy cannot be compiled", Where: source.Name + ":1:1", Cause: err,
-			Fix: "make the policy smaller; please report this if it is small"}}
+		return nil, Problems{{
+			Code: "policy_invalid", Message: "the policy cannot be compiled", Where: source.Name + ":1:1", Cause: err,
+			Fix: "make the policy smaller; please report this if it is small",
+		}}
 	}
 	return &Bundle{Bundle: compiled, tokens: c.tokens, warnings: c.warnings.sorted(source.Name)}, nil
 }

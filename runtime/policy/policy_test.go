@@ -90,8 +90,10 @@ func TestTheHashSeesEveryChange(t *testing.T) {
 		}
 		seen[hash] = name
 	}
-	table, err := pinned.Builtin().With(pinned.Token{Asset: "eip155:31337/erc20:0x00000000000000000000000000000000000000ab", Symbol: "T",
-		Unit: "usdc", Decimals: 6, Name: "T", Version: "1"})
+	table, err := pinned.Builtin().With(pinned.Token{
+		Asset: "eip155:31337/erc20:0x00000000000000000000000000000000000000ab", Symbol: "T",
+		Unit: "usdc", Decimals: 6, Name: "T", Version: "1",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

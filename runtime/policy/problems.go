@@ -70,8 +70,10 @@ func (f *findings) sorted(file string) Problems {
 		problems = append(problems, &issue)
 	}
 	if f.more > 0 {
-		problems = append(problems, &abi.Error{Code: "too_many_problems", Message: fmt.Sprintf("%d more problems are not shown", f.more),
-			Where: file, Fix: "fix the ones above first"})
+		problems = append(problems, &abi.Error{
+			Code: "too_many_problems", Message: fmt.Sprintf("%d more problems are not shown", f.more),
+			Where: file, Fix: "fix the ones above first",
+		})
 	}
 	return problems
 }

@@ -18,8 +18,10 @@ var (
 	// ErrSlotTaken: a change asked for a slot that another row holds. Nothing changed.
 	ErrSlotTaken = &abi.Error{Code: "slot_taken", Message: "another record holds the slot", Retry: abi.RetryLater}
 	// ErrCommitUnknown: the database did not say whether the commit happened.
-	ErrCommitUnknown = &abi.Error{Code: "commit_unknown", Message: "the ledger did not confirm the change",
-		Fix: "read the payment again before doing anything else", Retry: abi.RetrySameKey}
+	ErrCommitUnknown = &abi.Error{
+		Code: "commit_unknown", Message: "the ledger did not confirm the change",
+		Fix: "read the payment again before doing anything else", Retry: abi.RetrySameKey,
+	}
 )
 
 // NoRoomError says which budget a reservation did not fit. Nothing was reserved.

@@ -38,9 +38,11 @@ func TestAWindowReadsBackWhatItPrints(t *testing.T) {
 }
 
 func TestWhatIsNoWindowIsRefused(t *testing.T) {
-	for _, text := range []string{"", "rolling", "rolling 59s", "rolling 8785h", "rolling -24h", "rolling 1d", "rolling 24h UTC",
+	for _, text := range []string{
+		"", "rolling", "rolling 59s", "rolling 8785h", "rolling -24h", "rolling 1d", "rolling 24h UTC",
 		"calendar", "calendar day", "calendar year UTC", "calendar day Local", "calendar day Mars/Base", "calendar day ../etc",
-		"Lifetime", "lifetime lifetime", "rolling 999999999999999999999h"} {
+		"Lifetime", "lifetime lifetime", "rolling 999999999999999999999h",
+	} {
 		if w, err := store.ParseWindow(text); abi.CodeOf(err) != "window_invalid" {
 			t.Errorf("%q: %v, %v", text, w, err)
 		}
@@ -82,9 +84,11 @@ func TestCalendarWindowsStartAtTheFirstInstantOfTheLocalDate(t *testing.T) {
 // TestAWindowIsNeverLate walks in steps that meet every transition of a year: the start is never after now, it never
 // moves back, a calendar day holds now's whole date, and the first bucket never starts after the window.
 func TestAWindowIsNeverLate(t *testing.T) {
-	for _, text := range []string{"calendar day Asia/Amman", "calendar day America/Havana", "calendar day Asia/Beirut",
+	for _, text := range []string{
+		"calendar day Asia/Amman", "calendar day America/Havana", "calendar day Asia/Beirut",
 		"calendar day America/St_Johns", "calendar week Africa/Cairo", "calendar month Europe/Berlin",
-		"calendar day Pacific/Apia", "calendar day Australia/Lord_Howe", "rolling 1m", "rolling 2h", "rolling 121m", "rolling 8784h"} {
+		"calendar day Pacific/Apia", "calendar day Australia/Lord_Howe", "rolling 1m", "rolling 2h", "rolling 121m", "rolling 8784h",
+	} {
 		w := parse(t, text)
 		last := time.Time{}
 		for now := time.Date(2011, 1, 1, 0, 0, 7, 0, time.UTC); now.Year() < 2012; now = now.Add(15 * time.Minute) {

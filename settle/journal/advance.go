@@ -15,7 +15,8 @@ import (
 // advance changes one claim that is in one of the states from. The state is read
 // and changed under the writer's lock.
 func (s *Claims) advance(ctx context.Context, what string, key x402.ClaimKey, from []x402.ClaimState,
-	set string, args ...any) error {
+	set string, args ...any,
+) error {
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {
 		record, found, err := read(ctx, tx, key)
 		switch {
@@ -24,8 +25,10 @@ func (s *Claims) advance(ctx context.Context, what string, key x402.ClaimKey, fr
 		case !found:
 			return errUnknown(key)
 		case !slices.Contains(from, record.State):
-			return &abi.Error{Code: x402.CodeClaimConflict, Where: key.Payer,
-				Message: fmt.Sprintf("the claim is in state %d", record.State)}
+			return &abi.Error{
+				Code: x402.CodeClaimConflict, Where: key.Payer,
+				Message: fmt.Sprintf("the claim is in state %d", record.State),
+			}
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE claim SET "+set+byKey, keyArgs(key, args...)...) // #nosec G202 -- set is a constant of this file
 		return err

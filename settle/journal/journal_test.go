@@ -32,8 +32,10 @@ func TestClaimsConform(t *testing.T) {
 func TestPruningDropsAnswersAndKeepsKeys(t *testing.T) {
 	claims := openClaims(t, filepath.Join(t.TempDir(), "claims.db"))
 	for seed := range byte(2) {
-		c := x402.Claim{Key: x402.ClaimKey{Asset: "eip155:1/erc20:0x00", Payer: "0x00", Nonce: [32]byte{seed}},
-			ValidBefore: 1000 + uint64(seed)*1000, At: time.UnixMilli(5)}
+		c := x402.Claim{
+			Key:         x402.ClaimKey{Asset: "eip155:1/erc20:0x00", Payer: "0x00", Nonce: [32]byte{seed}},
+			ValidBefore: 1000 + uint64(seed)*1000, At: time.UnixMilli(5),
+		}
 		if _, _, err := claims.Claim(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}

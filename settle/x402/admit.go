@@ -111,8 +111,10 @@ func (m *Merchant) admitExact(payment PaymentPayload, offer Requirements, asset 
 	return admitted{
 		request: FacilitatorRequest{X402Version: Version, PaymentPayload: payment, PaymentRequirements: offer},
 		claim: Claim{
-			Key: ClaimKey{Asset: asset, Payer: strings.ToLower(exact.Authorization.From),
-				Nonce: exact.Authorization.Nonce},
+			Key: ClaimKey{
+				Asset: asset, Payer: strings.ToLower(exact.Authorization.From),
+				Nonce: exact.Authorization.Nonce,
+			},
 			Payment:     sha256.Sum256(payment.Raw),
 			ValidBefore: exact.Authorization.ValidBefore,
 			At:          now,
@@ -160,9 +162,11 @@ func (m *Merchant) resourceURL(r *http.Request) string { return m.config.Origin 
 
 // requiredHeader writes the PAYMENT-REQUIRED header for one address.
 func (m *Merchant) requiredHeader(uri, reason string) (string, error) {
-	text, err := EncodePaymentRequired(PaymentRequired{X402Version: Version, Error: reason,
+	text, err := EncodePaymentRequired(PaymentRequired{
+		X402Version: Version, Error: reason,
 		Resource: Resource{URL: m.config.Origin + uri, Description: m.config.Description, MimeType: m.config.MimeType},
-		Accepts:  m.offers, Extensions: m.config.Extensions})
+		Accepts:  m.offers, Extensions: m.config.Extensions,
+	})
 	if err != nil {
 		return "", fmt.Errorf("write the offer: %w", err)
 	}

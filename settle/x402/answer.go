@@ -85,7 +85,8 @@ func refusal(status int, code, message string) Answer {
 		Error *abi.Error `json:"error"`
 	}{&abi.Error{Code: code, Message: message}})
 	return Answer{Status: status, Header: http.Header{
-		"Cache-Control": {"no-store"}, "Content-Type": {"application/json"}}, Body: body}
+		"Cache-Control": {"no-store"}, "Content-Type": {"application/json"},
+	}, Body: body}
 }
 
 // later adds Retry-After.

@@ -62,8 +62,10 @@ func Choose(required PaymentRequired, supported func(Requirements) bool) (Requir
 	if fallback != nil {
 		return *fallback, nil
 	}
-	return Requirements{}, &abi.Error{Code: "offer_unsupported", Message: fmt.Sprintf(
-		"none of %d offers can be paid: %d unreadable, %d with an unknown payment flow, the rest on schemes, networks or assets that are not set up",
-		len(required.Accepts)+len(required.Skipped), len(required.Skipped), unknownFlow),
-		Fix: "set up one of the networks and assets the merchant accepts"}
+	return Requirements{}, &abi.Error{
+		Code: "offer_unsupported", Message: fmt.Sprintf(
+			"none of %d offers can be paid: %d unreadable, %d with an unknown payment flow, the rest on schemes, networks or assets that are not set up",
+			len(required.Accepts)+len(required.Skipped), len(required.Skipped), unknownFlow),
+		Fix: "set up one of the networks and assets the merchant accepts",
+	}
 }

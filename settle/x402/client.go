@@ -70,8 +70,10 @@ func (e *FacilitatorError) Error() string {
 func NewClient(config ClientConfig) (*Client, error) {
 	u, err := url.Parse(config.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, &abi.Error{Code: "facilitator_url_invalid", Message: fmt.Sprintf("%.200q is no facilitator address", config.URL),
-			Fix: "write it like https://facilitator.example"}
+		return nil, &abi.Error{
+			Code: "facilitator_url_invalid", Message: fmt.Sprintf("%.200q is no facilitator address", config.URL),
+			Fix: "write it like https://facilitator.example",
+		}
 	}
 	if config.HTTP == nil {
 		config.HTTP = &http.Client{CheckRedirect: refuseRedirect}
@@ -198,8 +200,10 @@ func (c *Client) do(ctx context.Context, method, path string, text []byte) (body
 		return nil, fmt.Errorf("answer of the facilitator to /%s: %w", path, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return body, &FacilitatorError{Status: response.StatusCode, RetryAfter: retryAfter(response.Header),
-			Body: quotable(body)}
+		return body, &FacilitatorError{
+			Status: response.StatusCode, RetryAfter: retryAfter(response.Header),
+			Body: quotable(body),
+		}
 	}
 	return body, nil
 }

@@ -44,11 +44,13 @@ func script(t *testing.T, answers ...string) (*x402.Client, *[]string) {
 		}
 		_, _ = io.WriteString(w, answer)
 	})
-	client, err := x402.NewClient(x402.ClientConfig{URL: server.URL + "//",
+	client, err := x402.NewClient(x402.ClientConfig{
+		URL: server.URL + "//",
 		Sleep: func(_ context.Context, d time.Duration) error {
 			*bodies = append(*bodies, "sleep "+d.String())
 			return nil
-		}})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

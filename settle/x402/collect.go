@@ -102,8 +102,10 @@ func (m *Merchant) unknown(ctx context.Context, a admitted, outcome SettleRespon
 	if err := m.config.Claims.Unlease(ctx, a.claim.Key); err != nil {
 		m.config.Report(ctx, fmt.Errorf("give back the settlement of a payment of %s: %w", a.claim.Key.Payer, err))
 	}
-	receipt, err := receiptHeader(SettleResponse{ErrorReason: reasonPending, Payer: a.claim.Key.Payer,
-		Transaction: outcome.Transaction, Network: a.request.PaymentRequirements.Network})
+	receipt, err := receiptHeader(SettleResponse{
+		ErrorReason: reasonPending, Payer: a.claim.Key.Payer,
+		Transaction: outcome.Transaction, Network: a.request.PaymentRequirements.Network,
+	})
 	if err != nil {
 		m.config.Report(ctx, fmt.Errorf("receipt: %w", err))
 		return pending()

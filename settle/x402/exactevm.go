@@ -79,8 +79,10 @@ func ParseExactEVM(payload json.RawMessage) (ExactEVMPayload, error) {
 // EncodeExactEVM writes the payload with its members in the official order.
 func EncodeExactEVM(p ExactEVMPayload) (json.RawMessage, error) {
 	a := p.Authorization
-	text, err := marshal(exactEVMWire{"0x" + hex.EncodeToString(p.Signature), authorizationWire{a.From, a.To, a.Value,
-		abi.NewAmount(a.ValidAfter), abi.NewAmount(a.ValidBefore), "0x" + hex.EncodeToString(a.Nonce[:])}})
+	text, err := marshal(exactEVMWire{"0x" + hex.EncodeToString(p.Signature), authorizationWire{
+		a.From, a.To, a.Value,
+		abi.NewAmount(a.ValidAfter), abi.NewAmount(a.ValidBefore), "0x" + hex.EncodeToString(a.Nonce[:]),
+	}})
 	return checked(text, err, func(b []byte) (ExactEVMPayload, error) { return ParseExactEVM(b) })
 }
 

@@ -79,9 +79,11 @@ func requiredFrom(h http.Header) (PaymentRequired, error) {
 		return PaymentRequired{}, err
 	}
 	if !present {
-		return PaymentRequired{}, &abi.Error{Code: "offer_missing",
+		return PaymentRequired{}, &abi.Error{
+			Code:    "offer_missing",
 			Message: "the server wants payment but sent no PAYMENT-REQUIRED header",
-			Fix:     "the server may speak x402 version 1 or another protocol; only version 2 is understood"}
+			Fix:     "the server may speak x402 version 1 or another protocol; only version 2 is understood",
+		}
 	}
 	text, err := DecodeHeader(value)
 	if err != nil {
@@ -127,9 +129,11 @@ func send(ctx context.Context, client *http.Client, r Request, payment string) (
 
 func sameOriginOnly(next *http.Request, via []*http.Request) error {
 	if len(via) > redirectsMax || Origin(next.URL) != Origin(via[0].URL) {
-		return &abi.Error{Code: "redirect_refused",
+		return &abi.Error{
+			Code:    "redirect_refused",
 			Message: fmt.Sprintf("%s redirects to %s", Origin(via[0].URL), Origin(next.URL)),
-			Fix:     "ask for the final address yourself if you trust its server"}
+			Fix:     "ask for the final address yourself if you trust its server",
+		}
 	}
 	return nil
 }
@@ -158,6 +162,8 @@ func carriesPayment(h http.Header) bool {
 }
 
 func errAlreadyPaid() *abi.Error {
-	return &abi.Error{Code: "payment_already_attempted", Message: "the request already carries a payment header",
-		Fix: "send the plain request; the payment is added to it"}
+	return &abi.Error{
+		Code: "payment_already_attempted", Message: "the request already carries a payment header",
+		Fix: "send the plain request; the payment is added to it",
+	}
 }

@@ -121,8 +121,10 @@ func (f *fields) amount(key string) abi.Amount {
 	}
 	a, err := abi.ParseAmount(s)
 	if err != nil {
-		f.err = &abi.Error{Code: f.code, Message: "want a plain decimal integer in a string",
-			Where: place(f.where, key), Cause: err}
+		f.err = &abi.Error{
+			Code: f.code, Message: "want a plain decimal integer in a string",
+			Where: place(f.where, key), Cause: err,
+		}
 	}
 	return a
 }

@@ -104,8 +104,10 @@ func NewMerchant(config MerchantConfig) (*Merchant, error) {
 	for i, offer := range config.Offers {
 		requirements, asset, err := offer.requirements()
 		if err != nil {
-			return nil, &abi.Error{Code: "merchant_invalid", Message: "the offer cannot be made",
-				Where: fmt.Sprintf("Offers[%d]", i), Cause: err}
+			return nil, &abi.Error{
+				Code: "merchant_invalid", Message: "the offer cannot be made",
+				Where: fmt.Sprintf("Offers[%d]", i), Cause: err,
+			}
 		}
 		m.offers, m.assets = append(m.offers, requirements), append(m.assets, asset)
 	}
@@ -157,8 +159,10 @@ func (o Offer) requirements() (Requirements, abi.Asset, error) {
 	if err != nil {
 		return Requirements{}, "", err
 	}
-	r := Requirements{Scheme: "exact", Network: o.Network, Amount: o.Price, Asset: o.Asset, PayTo: o.PayTo,
-		MaxTimeoutSeconds: o.MaxTimeoutSeconds, Extra: extra}
+	r := Requirements{
+		Scheme: "exact", Network: o.Network, Amount: o.Price, Asset: o.Asset, PayTo: o.PayTo,
+		MaxTimeoutSeconds: o.MaxTimeoutSeconds, Extra: extra,
+	}
 	text, err := EncodeRequirements(r)
 	if err != nil {
 		return Requirements{}, "", err
@@ -180,9 +184,11 @@ func (m *Merchant) Check(ctx context.Context) error {
 	}
 	for i, offer := range m.offers {
 		if !supported.Supports(offer.Scheme, offer.Network) {
-			return &abi.Error{Code: "merchant_unsupported", Where: fmt.Sprintf("Offers[%d]", i),
+			return &abi.Error{
+				Code: "merchant_unsupported", Where: fmt.Sprintf("Offers[%d]", i),
 				Message: fmt.Sprintf("the facilitator does not settle %s on %s", offer.Scheme, offer.Network),
-				Fix:     "choose another facilitator or another network"}
+				Fix:     "choose another facilitator or another network",
+			}
 		}
 	}
 	return nil

@@ -53,8 +53,10 @@ func TestFetchReturnsTheOfferWithTheMerchantsBytes(t *testing.T) {
 		w.WriteHeader(http.StatusPaymentRequired)
 		_, _ = io.WriteString(w, "{}")
 	})
-	response, required, err := x402.Fetch(t.Context(), server.Client(), x402.Request{Method: "POST", URL: server.URL + "/a",
-		Header: http.Header{"X-Own": {"1"}}, Body: []byte("b")})
+	response, required, err := x402.Fetch(t.Context(), server.Client(), x402.Request{
+		Method: "POST", URL: server.URL + "/a",
+		Header: http.Header{"X-Own": {"1"}}, Body: []byte("b"),
+	})
 	if err != nil || required == nil || string(required.Accepts[0].Raw) != offerText || response.Origin != server.URL {
 		t.Errorf("got %+v, %+v, %v", response, required, err)
 	}
@@ -102,8 +104,12 @@ func TestFetch(t *testing.T) {
 			}
 		})
 	}
-	for _, r := range []x402.Request{{Method: "GET", URL: "file:///etc/passwd"}, {Method: "GET", URL: "http://"}, {Method: "G T", URL: "http://x"},
-		{Method: "GET", URL: "http://user:password@x"}} {
+	for _, r := range []x402.Request{
+		{Method: "GET", URL: "file:///etc/passwd"},
+		{Method: "GET", URL: "http://"},
+		{Method: "G T", URL: "http://x"},
+		{Method: "GET", URL: "http://user:password@x"},
+	} {
 		if _, _, err := x402.Fetch(t.Context(), http.DefaultClient, r); abi.CodeOf(err) != "request_invalid" {
 			t.Errorf("%+v: got %v", r, err)
 		}

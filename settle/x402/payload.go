@@ -39,8 +39,10 @@ func ParsePaymentPayload(text []byte) (PaymentPayload, error) {
 }
 
 func payloadFrom(f *fields, raw []byte) (PaymentPayload, error) {
-	p := PaymentPayload{X402Version: f.version(), Payload: f.object("payload"),
-		Resource: f.object("resource"), Extensions: f.object("extensions")}
+	p := PaymentPayload{
+		X402Version: f.version(), Payload: f.object("payload"),
+		Resource: f.object("resource"), Extensions: f.object("extensions"),
+	}
 	if p.Payload == nil {
 		f.fail("payload", "want a JSON object")
 	}

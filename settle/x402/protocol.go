@@ -35,8 +35,10 @@ func (p *Protocol) Quote(ctx context.Context, resource settle.Resource) (settle.
 		return settle.Quoted{}, err
 	}
 	if required == nil && (response.Status < http.StatusOK || response.Status >= http.StatusMultipleChoices) {
-		return settle.Quoted{}, &abi.Error{Code: "offer_missing", Where: response.Origin, Message: fmt.Sprintf("the server answered %d, which is neither a price nor the resource", response.Status),
-			Fix: "try again later with a new key", Retry: abi.RetryLater}
+		return settle.Quoted{}, &abi.Error{
+			Code: "offer_missing", Where: response.Origin, Message: fmt.Sprintf("the server answered %d, which is neither a price nor the resource", response.Status),
+			Fix: "try again later with a new key", Retry: abi.RetryLater,
+		}
 	}
 	if required == nil && len(response.Body) > freeBytesMax {
 		return settle.Quoted{}, fault(CodeTooLarge, "", "the free answer of %s has %d bytes, want at most %d", response.Origin, len(response.Body), freeBytesMax)

@@ -99,8 +99,10 @@ func EncodePaymentRequired(p PaymentRequired) ([]byte, error) {
 	if p.Raw != nil {
 		return rawStill(p.Raw, p, ParsePaymentRequired)
 	}
-	wire := requiredWire{X402Version: p.X402Version, Error: p.Error, Resource: resourceWire(p.Resource),
-		Accepts: []json.RawMessage{}, Extensions: p.Extensions}
+	wire := requiredWire{
+		X402Version: p.X402Version, Error: p.Error, Resource: resourceWire(p.Resource),
+		Accepts: []json.RawMessage{}, Extensions: p.Extensions,
+	}
 	for i, offer := range p.Accepts {
 		raw, err := EncodeRequirements(offer)
 		if err != nil {

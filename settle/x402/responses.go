@@ -36,9 +36,11 @@ type verifyWire struct {
 // x402_too_large.
 func ParseVerifyResponse(text []byte) (VerifyResponse, error) {
 	f := openFields(CodeResponse, text, responseBytesMax)
-	r := VerifyResponse{IsValid: f.boolean("isValid"), InvalidReason: f.textOr("invalidReason"),
+	r := VerifyResponse{
+		IsValid: f.boolean("isValid"), InvalidReason: f.textOr("invalidReason"),
 		InvalidMessage: f.textOr("invalidMessage"), Payer: f.textOr("payer"),
-		Extensions: f.object("extensions"), Extra: f.object("extra")}
+		Extensions: f.object("extensions"), Extra: f.object("extra"),
+	}
 	if f.err != nil {
 		return VerifyResponse{}, f.err
 	}
@@ -89,9 +91,11 @@ type settleWire struct {
 // PAYMENT-RESPONSE header.
 func ParseSettleResponse(text []byte) (SettleResponse, error) {
 	f := openFields(CodeResponse, text, responseBytesMax)
-	r := SettleResponse{Success: f.boolean("success"), ErrorReason: f.textOr("errorReason"),
+	r := SettleResponse{
+		Success: f.boolean("success"), ErrorReason: f.textOr("errorReason"),
 		ErrorMessage: f.textOr("errorMessage"), Payer: f.textOr("payer"), Transaction: f.text("transaction"),
-		Extensions: f.object("extensions"), Extra: f.object("extra")}
+		Extensions: f.object("extensions"), Extra: f.object("extra"),
+	}
 	if f.text("network") != "" {
 		r.Network = f.network("network")
 	}

@@ -84,11 +84,15 @@ func newShop(t *testing.T, handler http.HandlerFunc, change func(*x402.MerchantC
 	t.Helper()
 	s := &shop{facilitator: &fakeFacilitator{settled: map[[32]byte]bool{}}, path: filepath.Join(t.TempDir(), "claims.db")}
 	s.now.Store(noon.Unix())
-	s.config = x402.MerchantConfig{Facilitator: s.facilitator, Origin: "https://shop.example",
-		Offers: []x402.Offer{{Network: "eip155:84532", Asset: "0x036CbD53842c5426634e7929541eC2318f3dCF7e",
-			PayTo: "0x209693Bc6afc0C5328bA36FaF03C514EF312287C", Price: abi.NewAmount(10000), Name: "USDC", Version: "2"}},
+	s.config = x402.MerchantConfig{
+		Facilitator: s.facilitator, Origin: "https://shop.example",
+		Offers: []x402.Offer{{
+			Network: "eip155:84532", Asset: "0x036CbD53842c5426634e7929541eC2318f3dCF7e",
+			PayTo: "0x209693Bc6afc0C5328bA36FaF03C514EF312287C", Price: abi.NewAmount(10000), Name: "USDC", Version: "2",
+		}},
 		Now:    func() time.Time { return time.Unix(s.now.Load(), 0) },
-		Report: func(context.Context, error) { s.reports.Add(1) }}
+		Report: func(context.Context, error) { s.reports.Add(1) },
+	}
 	if change != nil {
 		change(&s.config)
 	}

@@ -56,8 +56,10 @@ func ParseSupportedResponse(text []byte) (SupportedResponse, error) {
 	for i, raw := range f.array("kinds", kindsMax) {
 		in := readFields(CodeResponse, fmt.Sprintf("kinds[%d]", i), raw)
 		version := in.integer("x402Version")
-		kind := Kind{X402Version: int(version), Scheme: in.nonEmpty("scheme"),
-			Network: abi.Network(in.nonEmpty("network")), Extra: in.object("extra")}
+		kind := Kind{
+			X402Version: int(version), Scheme: in.nonEmpty("scheme"),
+			Network: abi.Network(in.nonEmpty("network")), Extra: in.object("extra"),
+		}
 		if version == Version {
 			in.network("network")
 		}

@@ -72,8 +72,10 @@ func (t *Transport) paidRequest(request *http.Request, response *http.Response) 
 	}
 	// Asked before anything is signed: a payment that cannot be sent must not exist.
 	if request.Body != nil && request.Body != http.NoBody && request.GetBody == nil {
-		return nil, &abi.Error{Code: "body_not_replayable", Message: "the request body cannot be sent a second time",
-			Fix: "set GetBody on the request, or build it from a bytes.Reader or strings.Reader"}
+		return nil, &abi.Error{
+			Code: "body_not_replayable", Message: "the request body cannot be sent a second time",
+			Fix: "set GetBody on the request, or build it from a bytes.Reader or strings.Reader",
+		}
 	}
 	header, err := t.Pay(request.Context(), required, request)
 	if err != nil {

@@ -3,6 +3,7 @@ package x402
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -45,8 +46,10 @@ func TestValuesBuiltInCodeEncodeAsTheOfficialPackagesWrite(t *testing.T) {
 	offer.Raw = nil
 	var exact ExactEVMPayload
 	exact.Signature = decoded(t, "2d6a7588d6acca505cbf0d9a4a227e0c52c6c34008c8e8986a1283259764173608a2ce6496642e377d6da8dbbf5836e9bd15092f9ecab05ded3d6293af148b571c")
-	exact.Authorization = Authorization{From: "0x857b06519E91e3A54538791bDbb0E22373e36b66", To: "0x209693Bc6afc0C5328bA36FaF03C514EF312287C",
-		Value: abi.NewAmount(10000), ValidBefore: 1740672154}
+	exact.Authorization = Authorization{
+		From: "0x857b06519E91e3A54538791bDbb0E22373e36b66", To: "0x209693Bc6afc0C5328bA36FaF03C514EF312287C",
+		Value: abi.NewAmount(10000), ValidBefore: 1740672154,
+	}
 	copy(exact.Authorization.Nonce[:], decoded(t, "f3746613c2d920b5fdabc0856f2aeb2d4f88ee6037b8cc5d04a71a4462f13480"))
 	payer, network := exact.Authorization.From, abi.Network("eip155:84532")
 	cases := []struct {
@@ -56,17 +59,23 @@ func TestValuesBuiltInCodeEncodeAsTheOfficialPackagesWrite(t *testing.T) {
 	}{
 		{"requirements", goldenOffer, func() ([]byte, error) { return EncodeRequirements(offer) }},
 		{"payment required", goldenRequired, func() ([]byte, error) {
-			return EncodePaymentRequired(PaymentRequired{X402Version: 2, Error: "Payment required", Accepts: []Requirements{offer},
-				Resource: Resource{"https://api.example.com/premium-data?q=1", "Access to premium <market> data", "application/json"}})
+			return EncodePaymentRequired(PaymentRequired{
+				X402Version: 2, Error: "Payment required", Accepts: []Requirements{offer},
+				Resource: Resource{"https://api.example.com/premium-data?q=1", "Access to premium <market> data", "application/json"},
+			})
 		}},
 		{"exact payload", goldenExact, func() ([]byte, error) { return EncodeExactEVM(exact) }},
 		{"payment", goldenPayment, func() ([]byte, error) {
-			return EncodePaymentPayload(PaymentPayload{X402Version: 2, Payload: json.RawMessage(goldenExact), Accepted: offer,
-				Resource: json.RawMessage(`{"url":"https://api.example.com/premium-data?q=1"}`)})
+			return EncodePaymentPayload(PaymentPayload{
+				X402Version: 2, Payload: json.RawMessage(goldenExact), Accepted: offer,
+				Resource: json.RawMessage(`{"url":"https://api.example.com/premium-data?q=1"}`),
+			})
 		}},
 		{"settled", goldenSettle, func() ([]byte, error) {
-			return EncodeSettleResponse(SettleResponse{Success: true, Payer: payer, Network: network,
-				Transaction: "0x1234567890abcdef1234567890abcdef1234567890abcdef1234567890abcdef"})
+			return EncodeSettleResponse(SettleResponse{
+				Success: true, Payer: payer, Network: network,
+				Transaction: "0x1234567890abcdef1234567890abcdef1234567890abcdef1234567890abcdef",
+			})
 		}},
 		{"pending", goldenFailed, func() ([]byte, error) {
 			return EncodeSettleResponse(SettleResponse{ErrorReason: "settlement_pending", Transaction: "0x12", Network: network})
@@ -75,8 +84,10 @@ func TestValuesBuiltInCodeEncodeAsTheOfficialPackagesWrite(t *testing.T) {
 			return EncodeVerifyResponse(VerifyResponse{InvalidReason: "invalid_exact_evm_signature", Payer: payer})
 		}},
 		{"supported", goldenKinds, func() ([]byte, error) {
-			return EncodeSupportedResponse(SupportedResponse{Extensions: []string{"bazaar"}, Signers: map[string][]string{"eip155:*": {"0x1234"}},
-				Kinds: []Kind{{2, "exact", network, nil}, {1, "exact", "base-sepolia", json.RawMessage(`{"a":1}`)}}})
+			return EncodeSupportedResponse(SupportedResponse{
+				Extensions: []string{"bazaar"}, Signers: map[string][]string{"eip155:*": {"0x1234"}},
+				Kinds: []Kind{{2, "exact", network, nil}, {1, "exact", "base-sepolia", json.RawMessage(`{"a":1}`)}},
+			})
 		}},
 		{"empty supported", `{"kinds":[],"extensions":[],"signers":{}}`, func() ([]byte, error) { return EncodeSupportedResponse(SupportedResponse{}) }},
 	}
@@ -173,10 +184,20 @@ func TestNumbersAreEqualByValueWithoutRounding(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"60", "60.0", true}, {"60", "6e1", true}, {"0", "-0", true}, {"1.50", "1.5", true}, {"-5", "5", false},
-		{"9007199254740993", "9007199254740992", false}, {"1", "10", false}, {"1e400", "1e401", false},
-		{"1e99999999999999999999", "1e99999999999999999999", true}, {`60`, `"60"`, false}, {"1", "true", false},
-		{"[1,2]", "[2,1]", false}, {"[]", "{}", false}, {"null", "0", false},
+		{"60", "60.0", true},
+		{"60", "6e1", true},
+		{"0", "-0", true},
+		{"1.50", "1.5", true},
+		{"-5", "5", false},
+		{"9007199254740993", "9007199254740992", false},
+		{"1", "10", false},
+		{"1e400", "1e401", false},
+		{"1e99999999999999999999", "1e99999999999999999999", true},
+		{`60`, `"60"`, false},
+		{"1", "true", false},
+		{"[1,2]", "[2,1]", false},
+		{"[]", "{}", false},
+		{"null", "0", false},
 	}
 	for _, c := range cases {
 		if got := equalJSON([]byte(c.a), []byte(c.b)); got != c.want {
@@ -222,8 +243,8 @@ func TestMalformedOffersAreRefusedWithTheirPlace(t *testing.T) {
 				t.Fatal("the case changes nothing")
 			}
 			_, err := ParsePaymentRequired([]byte(text))
-			refused, ok := err.(*abi.Error)
-			if !ok || refused.Code != c.code || refused.Where != c.where {
+			var refused *abi.Error
+			if !errors.As(err, &refused) || refused.Code != c.code || refused.Where != c.where {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -309,8 +330,10 @@ func TestNullIsAbsentInResponsesAndRequiredMembersAreRequired(t *testing.T) {
 	if err != nil || !r.Success || r.Extra != nil {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	for _, text := range []string{`{"success":true,"network":"eip155:1"}`, `{"success":true,"transaction":""}`, `{"success":"true","transaction":"","network":""}`,
-		`{"success":null,"transaction":"","network":""}`, `{"success":true,"transaction":"","network":"base"}`, `{"success":true,"transaction":"","network":"","amount":"1.5"}`, `null`, `[]`, `""`} {
+	for _, text := range []string{
+		`{"success":true,"network":"eip155:1"}`, `{"success":true,"transaction":""}`, `{"success":"true","transaction":"","network":""}`,
+		`{"success":null,"transaction":"","network":""}`, `{"success":true,"transaction":"","network":"base"}`, `{"success":true,"transaction":"","network":"","amount":"1.5"}`, `null`, `[]`, `""`,
+	} {
 		if _, err := ParseSettleResponse([]byte(text)); abi.CodeOf(err) != CodeResponse {
 			t.Errorf("%s: got %v", text, err)
 		}

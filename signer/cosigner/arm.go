@@ -68,8 +68,10 @@ func (c *CoSigner) promiseOf(ctx context.Context, request *abi.ArmRequest, diges
 		return nil, err
 	}
 	if string(row.Digest) != string(digest[:]) {
-		return nil, &abi.Error{Code: "other_digest_armed", Where: row.ID, Message: "another digest is promised for this payment",
-			Fix: "nothing was signed; a payment has one digest for ever"}
+		return nil, &abi.Error{
+			Code: "other_digest_armed", Where: row.ID, Message: "another digest is promised for this payment",
+			Fix: "nothing was signed; a payment has one digest for ever",
+		}
 	}
 	return r.Armed, nil
 }

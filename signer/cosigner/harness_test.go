@@ -225,8 +225,10 @@ func (p *party) planFor(t testing.TB, key string, micros uint64) plan {
 		Method: "GET", URL: shopOrigin + "/report", Origin: shopOrigin, BodySHA256: body[:],
 		Scheme: "exact", Network: baseNetwork, Asset: baseUSDC, Payee: pinnedPayee, Amount: abi.NewAmount(micros),
 	}
-	made.quote = abi.Quote{Scheme: "exact", Network: baseNetwork, Asset: baseUSDC, Payee: pinnedPayee, Amount: made.intent.Amount,
-		TimeoutS: 60, ResourceURL: made.intent.URL, Evidence: abi.EvidencePinned, ObservedUnixS: p.clock.unix()}
+	made.quote = abi.Quote{
+		Scheme: "exact", Network: baseNetwork, Asset: baseUSDC, Payee: pinnedPayee, Amount: made.intent.Amount,
+		TimeoutS: 60, ResourceURL: made.intent.URL, Evidence: abi.EvidencePinned, ObservedUnixS: p.clock.unix(),
+	}
 	made.quote.Requirement = requirement(t, nil, micros)
 	made.transfer = preimage.Transfer{
 		Token: token, Payer: p.wallet.Address, Payee: pinnedPayee, Amount: made.intent.Amount,
@@ -238,8 +240,10 @@ func (p *party) planFor(t testing.TB, key string, micros uint64) plan {
 // requirement is a merchant's requirement as it comes over the wire, with some members replaced.
 func requirement(t testing.TB, members map[string]any, micros uint64) []byte {
 	t.Helper()
-	all := map[string]any{"scheme": "exact", "network": baseNetwork, "asset": "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
-		"payTo": pinnedPayee, "amount": fmt.Sprint(micros), "maxTimeoutSeconds": 60, "extra": map[string]any{"name": "USD Coin", "version": "2"}}
+	all := map[string]any{
+		"scheme": "exact", "network": baseNetwork, "asset": "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
+		"payTo": pinnedPayee, "amount": fmt.Sprint(micros), "maxTimeoutSeconds": 60, "extra": map[string]any{"name": "USD Coin", "version": "2"},
+	}
 	for name, value := range members {
 		if all[name] = value; value == nil {
 			delete(all, name)

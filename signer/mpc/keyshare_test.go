@@ -160,7 +160,7 @@ func spellings(x *big.Int) []string {
 	return []string{
 		x.String(), x.Text(16), strings.ToUpper(x.Text(16)), string(raw), hex.EncodeToString(raw),
 		base64.StdEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw),
-		fmt.Sprint(raw), fmt.Sprintf("%#v", raw), fmt.Sprintf("%v", x.Bits()), fmt.Sprintf("%#v", x.Bits()),
+		fmt.Sprintf("%v", raw), fmt.Sprintf("%#v", raw), fmt.Sprintf("%v", x.Bits()), fmt.Sprintf("%#v", x.Bits()),
 	}
 }
 

@@ -13,15 +13,19 @@ func (p *Policy) clear(request *abi.DecideRequest, quorum int) (abi.Outcome, []a
 	name := p.Name() + ".approvals"
 	people, refused := p.approvals(request)
 	if quorum > 0 && len(people) >= quorum {
-		return abi.Allow, []abi.Reason{{Code: ReasonApproved, Rule: name, Observed: clip(strings.Join(people, ", ")),
-			Limit: fmt.Sprint(quorum), Text: "enough people approved"}}
+		return abi.Allow, []abi.Reason{{
+			Code: ReasonApproved, Rule: name, Observed: clip(strings.Join(people, ", ")),
+			Limit: fmt.Sprint(quorum), Text: "enough people approved",
+		}}
 	}
 	var reasons []abi.Reason
 	for _, why := range refused[:min(len(refused), abi.ApprovalsMax)] {
 		reasons = append(reasons, abi.Reason{Code: abi.ReasonApprovalInvalid, Rule: name, Observed: clip(why), Text: "an approval does not count"})
 	}
-	return abi.Hold, append(reasons, abi.Reason{Code: abi.ReasonApprovalRequired, Rule: name, Observed: fmt.Sprint(len(people)),
-		Limit: fmt.Sprint(quorum), WouldPass: fmt.Sprint(quorum), Text: "approvals that count, and how many are needed"})
+	return abi.Hold, append(reasons, abi.Reason{
+		Code: abi.ReasonApprovalRequired, Rule: name, Observed: fmt.Sprint(len(people)),
+		Limit: fmt.Sprint(quorum), WouldPass: fmt.Sprint(quorum), Text: "approvals that count, and how many are needed",
+	})
 }
 
 // approvals returns the distinct people whose approval covers the payment now, and why the others do not count.

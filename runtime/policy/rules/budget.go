@@ -152,6 +152,12 @@ func (p *Policy) Reservations(intent *abi.Intent) ([]store.Reservation, error) {
 // meteredOrder goes from the root to the leaf. A fixed order also keeps two ledger transactions from locking the
 // same meters the other way round.
 var meteredOrder = []metered{
-	{ByTenant, UnitUSDC}, {ByTenant, store.UnitCount}, {ByPolicy, UnitUSDC}, {ByPolicy, store.UnitCount},
-	{ByAgent, UnitUSDC}, {ByAgent, store.UnitCount}, {ByPayee, UnitUSDC}, {ByPayee, store.UnitCount},
+	{ByTenant, UnitUSDC},
+	{ByTenant, store.UnitCount},
+	{ByPolicy, UnitUSDC},
+	{ByPolicy, store.UnitCount},
+	{ByAgent, UnitUSDC},
+	{ByAgent, store.UnitCount},
+	{ByPayee, UnitUSDC},
+	{ByPayee, store.UnitCount},
 }

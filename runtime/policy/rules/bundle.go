@@ -35,8 +35,10 @@ func New(spec Spec) (*Bundle, error) {
 	}
 	canonical, err := abi.CanonicalJSON(raw)
 	if err != nil {
-		return nil, &abi.Error{Code: "policy_invalid", Message: "the compiled policy is too large", Cause: err,
-			Fix: fmt.Sprintf("keep the compiled form within %d bytes", abi.ConfigBytesMax)}
+		return nil, &abi.Error{
+			Code: "policy_invalid", Message: "the compiled policy is too large", Cause: err,
+			Fix: fmt.Sprintf("keep the compiled form within %d bytes", abi.ConfigBytesMax),
+		}
 	}
 	bundle, err := Decode(canonical)
 	if err != nil {

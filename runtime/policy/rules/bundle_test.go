@@ -19,8 +19,12 @@ func TestTheMostSpecificPatternWins(t *testing.T) {
 		other.Name = name
 		s.Policies = append(s.Policies, other)
 	}
-	s.Agents = []rules.AgentSpec{{Pattern: "*", Policy: "p"}, {Pattern: "travel-*", Policy: "q", Tier: "gold", Groups: []string{"eu"}},
-		{Pattern: "travel-1", Policy: "r"}, {Pattern: "travel-1*", Policy: "s"}}
+	s.Agents = []rules.AgentSpec{
+		{Pattern: "*", Policy: "p"},
+		{Pattern: "travel-*", Policy: "q", Tier: "gold", Groups: []string{"eu"}},
+		{Pattern: "travel-1", Policy: "r"},
+		{Pattern: "travel-1*", Policy: "s"},
+	}
 	b := newBundle(t, s)
 	for id, want := range map[string]string{"x": "p", "travel": "p", "travel-": "q", "travel-2": "q", "travel-1": "r", "travel-12": "s", "Travel-1": "p"} {
 		if p, ok := b.For(id); !ok || p.Name() != want {

@@ -27,8 +27,10 @@ func (p *Policy) Conclude(request *abi.DecideRequest, verdicts []abi.Verdict) Co
 	c := Conclusion{Outcome: abi.Combine(verdicts), ValidityMax: p.ValidityMax()}
 	quorum := p.Quorum()
 	for _, missing := range p.missing(verdicts) {
-		c.add(abi.Deny, abi.Reason{Code: ReasonVerdictMissing, Rule: p.Name() + ".plugins", Observed: missing,
-			Text: "a policy that must be asked has given no verdict"})
+		c.add(abi.Deny, abi.Reason{
+			Code: ReasonVerdictMissing, Rule: p.Name() + ".plugins", Observed: missing,
+			Text: "a policy that must be asked has given no verdict",
+		})
 	}
 	for _, verdict := range verdicts {
 		for _, o := range verdict.Obligations {
@@ -54,8 +56,10 @@ func (c *Conclusion) add(outcome abi.Outcome, reason abi.Reason) {
 // oblige applies one obligation. quorum rises to the most that any verdict asks for.
 func (c *Conclusion) oblige(p *Policy, request *abi.DecideRequest, source string, o abi.Obligation, quorum *int) {
 	if !o.Known() {
-		c.add(abi.Deny, abi.Reason{Code: abi.ReasonObligationUnknown, Rule: clip(source), Observed: clip(o.Kind + "=" + o.Value),
-			Text: "this host cannot enforce the obligation"})
+		c.add(abi.Deny, abi.Reason{
+			Code: abi.ReasonObligationUnknown, Rule: clip(source), Observed: clip(o.Kind + "=" + o.Value),
+			Text: "this host cannot enforce the obligation",
+		})
 		return
 	}
 	switch o.Kind {
@@ -67,12 +71,16 @@ func (c *Conclusion) oblige(p *Policy, request *abi.DecideRequest, source string
 	case abi.ObligationEvidenceMin:
 		want, err := abi.ParseEvidence(o.Value)
 		if rank := p.Evidence(request.Intent, request.Quote); err != nil || rank < want {
-			c.add(abi.Hold, abi.Reason{Code: abi.ReasonEvidenceTooWeak, Rule: clip(source), Observed: rank.String(), Limit: o.Value,
-				WouldPass: o.Value, Text: "a policy wants the payee to be known better"})
+			c.add(abi.Hold, abi.Reason{
+				Code: abi.ReasonEvidenceTooWeak, Rule: clip(source), Observed: rank.String(), Limit: o.Value,
+				WouldPass: o.Value, Text: "a policy wants the payee to be known better",
+			})
 		}
 	default: // known to abi and not to this package
-		c.add(abi.Deny, abi.Reason{Code: abi.ReasonObligationUnknown, Rule: clip(source), Observed: clip(o.Kind),
-			Text: "this host cannot enforce the obligation"})
+		c.add(abi.Deny, abi.Reason{
+			Code: abi.ReasonObligationUnknown, Rule: clip(source), Observed: clip(o.Kind),
+			Text: "this host cannot enforce the obligation",
+		})
 	}
 }
 

@@ -145,13 +145,17 @@ func incomplete(r *abi.DecideRequest) string {
 // rule looks at one of them only.
 func (e *evaluation) checkConsistency(name string) {
 	if string(e.request.PolicySHA256) != string(e.bundle.hash[:]) {
-		e.deny(abi.Reason{Code: ReasonPolicyMismatch, Rule: name, Observed: fmt.Sprintf("%x", e.request.PolicySHA256),
-			Limit: fmt.Sprintf("%x", e.bundle.hash), Text: "the request was made for another policy bundle"})
+		e.deny(abi.Reason{
+			Code: ReasonPolicyMismatch, Rule: name, Observed: fmt.Sprintf("%x", e.request.PolicySHA256),
+			Limit: fmt.Sprintf("%x", e.bundle.hash), Text: "the request was made for another policy bundle",
+		})
 	}
 	applies, ok := e.bundle.For(e.intent.Agent)
 	if !ok || applies != e.Policy || e.request.Agent.ID != e.intent.Agent {
-		e.deny(abi.Reason{Code: abi.ReasonNoPolicy, Rule: name, Observed: e.intent.Agent,
-			Text: "this policy does not apply to the agent of the intent"})
+		e.deny(abi.Reason{
+			Code: abi.ReasonNoPolicy, Rule: name, Observed: e.intent.Agent,
+			Text: "this policy does not apply to the agent of the intent",
+		})
 	}
 	i, q := e.intent, e.request.Quote
 	if i.Scheme != q.Scheme || i.Network != q.Network || i.Asset != q.Asset || i.Payee != q.Payee || i.Amount != q.Amount {
@@ -167,15 +171,19 @@ func (e *evaluation) checkConsistency(name string) {
 
 func (e *evaluation) checkNetwork(name string) {
 	if !e.bundle.networks[e.intent.Network] {
-		e.deny(abi.Reason{Code: abi.ReasonNetworkUnknown, Rule: name, Observed: e.intent.Network,
-			Text: "the network is not one this policy bundle pays on"})
+		e.deny(abi.Reason{
+			Code: abi.ReasonNetworkUnknown, Rule: name, Observed: e.intent.Network,
+			Text: "the network is not one this policy bundle pays on",
+		})
 	}
 }
 
 func (e *evaluation) checkAsset(name string) {
 	if !e.known || string(abi.Asset(e.intent.Asset).Network()) != e.intent.Network {
-		e.deny(abi.Reason{Code: abi.ReasonAssetUnknown, Rule: name, Observed: e.intent.Asset,
-			Text: "the asset is not in the policy's table, or is on another network than the payment"})
+		e.deny(abi.Reason{
+			Code: abi.ReasonAssetUnknown, Rule: name, Observed: e.intent.Asset,
+			Text: "the asset is not in the policy's table, or is on another network than the payment",
+		})
 	}
 }
 
@@ -192,8 +200,10 @@ func (e *evaluation) checkHours(name string) {
 			next = opening
 		}
 	}
-	reason := abi.Reason{Code: abi.ReasonOutsideActiveHours, Rule: name, Observed: e.now.UTC().Format(time.RFC3339),
-		Limit: strings.Join(e.spec.Hours, "; "), Text: "this agent may not pay at this time"}
+	reason := abi.Reason{
+		Code: abi.ReasonOutsideActiveHours, Rule: name, Observed: e.now.UTC().Format(time.RFC3339),
+		Limit: strings.Join(e.spec.Hours, "; "), Text: "this agent may not pay at this time",
+	}
 	if !next.IsZero() {
 		reason.WouldPass = next.UTC().Format(time.RFC3339)
 	}

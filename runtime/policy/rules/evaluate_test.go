@@ -26,36 +26,60 @@ func TestEvaluate(t *testing.T) {
 	}{
 		{name: "a payment within every rule is allowed", want: abi.Allow, reasons: []string{"allowed p"}},
 		{name: "the ceiling itself is allowed", request: func(r *abi.DecideRequest) { reprice(r, *dollars(50)) }, want: abi.Allow, reasons: []string{"allowed p"}},
-		{name: "one millionth above the ceiling is denied", request: func(r *abi.DecideRequest) { reprice(r, abi.NewAmount(50*usd+1)) },
-			reasons: []string{"over_max_transaction p.max_transaction_usdc"}},
+		{
+			name: "one millionth above the ceiling is denied", request: func(r *abi.DecideRequest) { reprice(r, abi.NewAmount(50*usd+1)) },
+			reasons: []string{"over_max_transaction p.max_transaction_usdc"},
+		},
 		{name: "nothing to pay is denied", request: func(r *abi.DecideRequest) { reprice(r, abi.Amount{}) }, reasons: []string{"amount_zero p.request"}},
-		{name: "the largest number does not wrap a budget", request: func(r *abi.DecideRequest) { reprice(r, largest()) }, levels: []uint64{1},
-			reasons: []string{"over_max_transaction p.max_transaction_usdc", "budget_exceeded p.daily_spending_limit"}},
-		{name: "without a ceiling for one payment nothing is paid", policy: func(p *spec) { p.TransactionMax = nil },
-			reasons: []string{"no_limit p.max_transaction_usdc"}},
-		{name: "without a limit over time nothing is paid", policy: func(p *spec) { p.Budgets = p.Budgets[1:] },
-			reasons: []string{"no_limit p.daily_spending_limit"}},
-		{name: "a budget per payee is no limit over time", policy: func(p *spec) { p.Budgets[0].By = rules.ByPayee },
-			reasons: []string{"no_limit p.daily_spending_limit"}},
-		{name: "the tenant's budget does not stand in for the policy's own", policy: func(p *spec) { p.Budgets = nil },
+		{
+			name: "the largest number does not wrap a budget", request: func(r *abi.DecideRequest) { reprice(r, largest()) }, levels: []uint64{1},
+			reasons: []string{"over_max_transaction p.max_transaction_usdc", "budget_exceeded p.daily_spending_limit"},
+		},
+		{
+			name: "without a ceiling for one payment nothing is paid", policy: func(p *spec) { p.TransactionMax = nil },
+			reasons: []string{"no_limit p.max_transaction_usdc"},
+		},
+		{
+			name: "without a limit over time nothing is paid", policy: func(p *spec) { p.Budgets = p.Budgets[1:] },
+			reasons: []string{"no_limit p.daily_spending_limit"},
+		},
+		{
+			name: "a budget per payee is no limit over time", policy: func(p *spec) { p.Budgets[0].By = rules.ByPayee },
+			reasons: []string{"no_limit p.daily_spending_limit"},
+		},
+		{
+			name: "the tenant's budget does not stand in for the policy's own", policy: func(p *spec) { p.Budgets = nil },
 			bundle:  func(s *rules.Spec) { s.Tenant.Budgets = tenantBudget(1000) },
-			reasons: []string{"no_limit p.daily_spending_limit"}},
+			reasons: []string{"no_limit p.daily_spending_limit"},
+		},
 		{name: "the last cent of a budget can be spent", levels: []uint64{80 * usd, 9}, want: abi.Allow, reasons: []string{"allowed p"}},
 		{name: "a millionth more cannot", levels: []uint64{80*usd + 1}, reasons: []string{"budget_exceeded p.daily_spending_limit"}},
 		{name: "the eleventh payment of an hour is denied", levels: []uint64{0, 10}, reasons: []string{"rate_exceeded p.max_transactions_per_hour"}},
 		{name: "a budget used beyond a lowered limit denies", levels: []uint64{5000 * usd}, reasons: []string{"budget_exceeded p.daily_spending_limit"}},
-		{name: "the tenant's ceiling for one payment binds", bundle: func(s *rules.Spec) { s.Tenant.TransactionMax = dollars(19) },
-			reasons: []string{"over_max_transaction tenant.max_transaction_usdc"}},
-		{name: "the tenant's budget binds", bundle: func(s *rules.Spec) { s.Tenant.Budgets = tenantBudget(30) }, levels: []uint64{0, 0, 15 * usd},
-			reasons: []string{"budget_exceeded tenant.year"}},
-		{name: "a missing level denies", request: func(r *abi.DecideRequest) { r.Facts.Budgets = r.Facts.Budgets[:1] },
-			reasons: []string{"budget_unreadable p.budgets", "budget_unreadable p.max_transactions_per_hour"}},
-		{name: "levels in another order deny", request: func(r *abi.DecideRequest) { slices.Reverse(r.Facts.Budgets) },
-			reasons: []string{"budget_unreadable p.daily_spending_limit", "budget_unreadable p.max_transactions_per_hour"}},
-		{name: "a level of another window denies", request: func(r *abi.DecideRequest) { r.Facts.Budgets[0].Window = "rolling 1h" },
-			reasons: []string{"budget_unreadable p.daily_spending_limit"}},
-		{name: "a level with a friendlier limit denies", request: func(r *abi.DecideRequest) { r.Facts.Budgets[0].Limit = *dollars(9999) },
-			reasons: []string{"budget_unreadable p.daily_spending_limit"}},
+		{
+			name: "the tenant's ceiling for one payment binds", bundle: func(s *rules.Spec) { s.Tenant.TransactionMax = dollars(19) },
+			reasons: []string{"over_max_transaction tenant.max_transaction_usdc"},
+		},
+		{
+			name: "the tenant's budget binds", bundle: func(s *rules.Spec) { s.Tenant.Budgets = tenantBudget(30) }, levels: []uint64{0, 0, 15 * usd},
+			reasons: []string{"budget_exceeded tenant.year"},
+		},
+		{
+			name: "a missing level denies", request: func(r *abi.DecideRequest) { r.Facts.Budgets = r.Facts.Budgets[:1] },
+			reasons: []string{"budget_unreadable p.budgets", "budget_unreadable p.max_transactions_per_hour"},
+		},
+		{
+			name: "levels in another order deny", request: func(r *abi.DecideRequest) { slices.Reverse(r.Facts.Budgets) },
+			reasons: []string{"budget_unreadable p.daily_spending_limit", "budget_unreadable p.max_transactions_per_hour"},
+		},
+		{
+			name: "a level of another window denies", request: func(r *abi.DecideRequest) { r.Facts.Budgets[0].Window = "rolling 1h" },
+			reasons: []string{"budget_unreadable p.daily_spending_limit"},
+		},
+		{
+			name: "a level with a friendlier limit denies", request: func(r *abi.DecideRequest) { r.Facts.Budgets[0].Limit = *dollars(9999) },
+			reasons: []string{"budget_unreadable p.daily_spending_limit"},
+		},
 		{name: "an unknown asset is denied", request: func(r *abi.DecideRequest) {
 			r.Intent.Asset = strings.Replace(usdcBase, "0x83", "0x84", 1)
 			r.Quote.Asset = r.Intent.Asset
@@ -64,15 +88,21 @@ func TestEvaluate(t *testing.T) {
 			r.Intent.Asset = strings.ToUpper(usdcBase)
 			r.Quote.Asset = r.Intent.Asset
 		}, reasons: []string{"asset_unknown p.assets"}},
-		{name: "an asset of another network than the payment is denied", bundle: func(s *rules.Spec) { s.Networks = []string{"eip155:1", "eip155:8453"} },
-			request: func(r *abi.DecideRequest) { r.Intent.Network, r.Quote.Network = "eip155:1", "eip155:1" }, reasons: []string{"asset_unknown p.assets"}},
-		{name: "euros are not counted as dollars", request: func(r *abi.DecideRequest) { r.Intent.Asset, r.Quote.Asset = eurcBase, eurcBase },
-			reasons: []string{"no_limit p.max_transaction_usdc"}},
+		{
+			name: "an asset of another network than the payment is denied", bundle: func(s *rules.Spec) { s.Networks = []string{"eip155:1", "eip155:8453"} },
+			request: func(r *abi.DecideRequest) { r.Intent.Network, r.Quote.Network = "eip155:1", "eip155:1" }, reasons: []string{"asset_unknown p.assets"},
+		},
+		{
+			name: "euros are not counted as dollars", request: func(r *abi.DecideRequest) { r.Intent.Asset, r.Quote.Asset = eurcBase, eurcBase },
+			reasons: []string{"no_limit p.max_transaction_usdc"},
+		},
 		{name: "a network off the list is denied", bundle: func(s *rules.Spec) { s.Networks = []string{"eip155:1"} }, reasons: []string{"network_unknown p.networks"}},
 		{name: "no networks allow none", bundle: func(s *rules.Spec) { s.Networks = nil }, reasons: []string{"network_unknown p.networks"}},
 		{name: "the agent's own ceiling binds", request: func(r *abi.DecideRequest) { r.Intent.AmountMax = *dollars(19) }, reasons: []string{"over_agent_max p.amount_max"}},
-		{name: "the ceiling the agent signed binds", request: func(r *abi.DecideRequest) { r.Intent.Request = &abi.AgentRequest{AmountMax: *dollars(19)} },
-			reasons: []string{"over_agent_max p.amount_max"}},
+		{
+			name: "the ceiling the agent signed binds", request: func(r *abi.DecideRequest) { r.Intent.Request = &abi.AgentRequest{AmountMax: *dollars(19)} },
+			reasons: []string{"over_agent_max p.amount_max"},
+		},
 		{name: "a quote for another payee is denied", request: func(r *abi.DecideRequest) { r.Quote.Payee = stranger }, reasons: []string{"quote_invalid p.request"}},
 		{name: "a cheaper quote than the intent is denied", request: func(r *abi.DecideRequest) { r.Quote.Amount = *dollars(1) }, reasons: []string{"quote_invalid p.request"}},
 		{name: "a payee with upper case is denied", request: func(r *abi.DecideRequest) { payTo(r, strings.ToUpper(merchant)) }, reasons: []string{"request_malformed p.request"}},
@@ -90,8 +120,10 @@ func TestEvaluate(t *testing.T) {
 		{name: "outside the hours is denied", policy: func(p *spec) { p.Hours = []string{"13:00-14:00 UTC"} }, reasons: []string{"outside_active_hours p.active_hours"}},
 		{name: "one open interval is enough", policy: func(p *spec) { p.Hours = []string{"13:00-14:00 UTC", "12:00-12:01 UTC"} }, want: abi.Allow, reasons: []string{"allowed p"}},
 		{name: "at the approval threshold nobody is asked", policy: func(p *spec) { p.ApprovalAbove = dollars(20) }, want: abi.Allow, reasons: []string{"allowed p"}},
-		{name: "above it somebody is", policy: func(p *spec) { p.ApprovalAbove = dollars(19) }, want: abi.Hold,
-			reasons: []string{"approval_required p.require_human_approval_above", "approval_required p.approvals"}},
+		{
+			name: "above it somebody is", policy: func(p *spec) { p.ApprovalAbove = dollars(19) }, want: abi.Hold,
+			reasons: []string{"approval_required p.require_human_approval_above", "approval_required p.approvals"},
+		},
 		{name: "every broken rule is named", policy: func(p *spec) {
 			p.Hours = []string{"13:00-14:00 UTC"}
 			p.ApprovalAbove, p.TransactionMax = dollars(1), dollars(2)

@@ -79,8 +79,10 @@ func newRequest(t testing.TB, b *rules.Bundle, levels ...uint64) (*rules.Policy,
 		Network: "eip155:8453", Asset: usdcBase, Payee: merchant, Amount: *dollars(20),
 	}
 	request := &abi.DecideRequest{Intent: intent, Agent: agent, NowUnixS: uint64(noon.Unix()), PolicySHA256: p.PolicySHA256(), Facts: &abi.Facts{}}
-	request.Quote = &abi.Quote{Scheme: "exact", Network: intent.Network, Asset: intent.Asset, Payee: intent.Payee, Amount: intent.Amount,
-		Evidence: abi.EvidenceFetched, ResourceURL: intent.URL}
+	request.Quote = &abi.Quote{
+		Scheme: "exact", Network: intent.Network, Asset: intent.Asset, Payee: intent.Payee, Amount: intent.Amount,
+		Evidence: abi.EvidenceFetched, ResourceURL: intent.URL,
+	}
 	fillLevels(p, request, levels...)
 	return p, request
 }

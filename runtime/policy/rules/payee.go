@@ -31,14 +31,18 @@ func (e *evaluation) checkRecipient(name string) {
 	observed := e.intent.Payee + " at " + e.intent.Origin
 	origin, err := ParseOrigin(e.intent.Origin)
 	if err != nil || !e.recipients.origins[origin] {
-		e.deny(abi.Reason{Code: abi.ReasonPayeeNotAllowed, Rule: name, Observed: observed,
-			Limit: fmt.Sprintf("%d entries", len(e.spec.Recipients)), Text: "neither the payee nor the origin is on the list"})
+		e.deny(abi.Reason{
+			Code: abi.ReasonPayeeNotAllowed, Rule: name, Observed: observed,
+			Limit: fmt.Sprintf("%d entries", len(e.spec.Recipients)), Text: "neither the payee nor the origin is on the list",
+		})
 		return
 	}
 	// A listed domain says nothing about an account that somebody merely claims belongs to it.
 	if e.Evidence(e.intent, e.request.Quote) < abi.EvidenceFetched {
-		e.hold(abi.Reason{Code: abi.ReasonEvidenceTooWeak, Rule: name, Observed: abi.EvidenceAsserted.String(),
-			Limit: abi.EvidenceFetched.String(), Text: "the domain is on the list, but nothing shows that the payee belongs to it"})
+		e.hold(abi.Reason{
+			Code: abi.ReasonEvidenceTooWeak, Rule: name, Observed: abi.EvidenceAsserted.String(),
+			Limit: abi.EvidenceFetched.String(), Text: "the domain is on the list, but nothing shows that the payee belongs to it",
+		})
 	}
 }
 
@@ -51,14 +55,18 @@ func (e *evaluation) checkPin(name string) {
 	}
 	pin, pinned := e.bundle.pins[origin]
 	if pinned && !pin.hasAccount(e.intent.Network, e.intent.Payee) {
-		e.deny(abi.Reason{Code: abi.ReasonPayeeChanged, Rule: name, Observed: e.intent.Payee, Limit: string(origin),
-			Text: "the operator pinned other payees for this origin"})
+		e.deny(abi.Reason{
+			Code: abi.ReasonPayeeChanged, Rule: name, Observed: e.intent.Payee, Limit: string(origin),
+			Text: "the operator pinned other payees for this origin",
+		})
 	}
 }
 
 func (e *evaluation) checkEvidence(name string) {
 	if rank := e.Evidence(e.intent, e.request.Quote); rank < e.spec.Evidence {
-		e.hold(abi.Reason{Code: abi.ReasonEvidenceTooWeak, Rule: name, Observed: rank.String(), Limit: e.spec.Evidence.String(),
-			WouldPass: e.spec.Evidence.String(), Text: "the payee is not known well enough"})
+		e.hold(abi.Reason{
+			Code: abi.ReasonEvidenceTooWeak, Rule: name, Observed: rank.String(), Limit: e.spec.Evidence.String(),
+			WouldPass: e.spec.Evidence.String(), Text: "the payee is not known well enough",
+		})
 	}
 }

@@ -48,14 +48,20 @@ func TestWhoMayBePaid(t *testing.T) {
 		{name: "a listed address on another network", spec: list("eip155:1:" + merchant), reasons: []string{notAllowed}},
 		{name: "an address cut short matches nobody", spec: list(merchant[:10] + "..."), reasons: []string{notAllowed}},
 		{name: "a listed domain with a fetched payee", spec: list(origin), want: abi.Allow},
-		{name: "a listed domain proves no asserted payee", spec: list(origin), request: evidence(asserted), want: abi.Hold,
-			reasons: []string{weakList, weak, waiting}},
-		{name: "not even where asserted payees are paid", spec: func(s *rules.Spec) { list(origin)(s); s.Policies[0].Evidence = asserted },
-			request: evidence(asserted), want: abi.Hold, reasons: []string{weakList, waiting}},
+		{
+			name: "a listed domain proves no asserted payee", spec: list(origin), request: evidence(asserted), want: abi.Hold,
+			reasons: []string{weakList, weak, waiting},
+		},
+		{
+			name: "not even where asserted payees are paid", spec: func(s *rules.Spec) { list(origin)(s); s.Policies[0].Evidence = asserted },
+			request: evidence(asserted), want: abi.Hold, reasons: []string{weakList, waiting},
+		},
 		{name: "another port of a listed domain", spec: list(origin), request: from(origin+":8443", fetched), reasons: []string{notAllowed}},
 		{name: "the usual port written out", spec: list(origin), request: from(origin+":443", fetched), want: abi.Allow},
-		{name: "plain http of a listed domain", spec: list(origin), request: from("http://api.example.com", fetched),
-			reasons: []string{notAllowed, weak}},
+		{
+			name: "plain http of a listed domain", spec: list(origin), request: from("http://api.example.com", fetched),
+			reasons: []string{notAllowed, weak},
+		},
 		{name: "a subdomain of a listed domain", spec: list(origin), request: from("https://x.api.example.com", fetched), reasons: []string{notAllowed}},
 		{name: "a domain that ends like a listed one", spec: list(origin), request: from("https://evilapi.example.com", fetched), reasons: []string{notAllowed}},
 		{name: "a listed domain as user info", spec: list(origin), request: from("https://api.example.com@evil.com", fetched), reasons: []string{notAllowed, weak}},
@@ -71,8 +77,10 @@ func TestWhoMayBePaid(t *testing.T) {
 		{name: "a pin for another network does not vouch", spec: pin("eip155:1:" + merchant), reasons: []string{changed}},
 		{name: "a pin binds its own origin only", spec: pin(stranger), request: from("https://other.example.com", fetched), want: abi.Allow},
 		{name: "signed offers wanted", spec: func(s *rules.Spec) { s.Policies[0].Evidence = abi.EvidenceSignedOffer }, want: abi.Hold, reasons: []string{weak, waiting}},
-		{name: "signed offers given", spec: func(s *rules.Spec) { s.Policies[0].Evidence = abi.EvidenceSignedOffer },
-			request: evidence(abi.EvidenceSignedOffer), want: abi.Allow},
+		{
+			name: "signed offers given", spec: func(s *rules.Spec) { s.Policies[0].Evidence = abi.EvidenceSignedOffer },
+			request: evidence(abi.EvidenceSignedOffer), want: abi.Allow,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,10 +116,12 @@ func TestOriginsHaveOneSpelling(t *testing.T) {
 			t.Errorf("%s: %q %v", in, got, err)
 		}
 	}
-	for _, in := range []string{"", "api.example.com", "https://", "https://a", "https://a.b.", "https://.a.b", "https://a..b", "https://a.b:", "https://a.b:0",
+	for _, in := range []string{
+		"", "api.example.com", "https://", "https://a", "https://a.b.", "https://.a.b", "https://a..b", "https://a.b:", "https://a.b:0",
 		"https://a.b:080", "https://a.b:65536", "https://a.b/", "https://a.b?x", "https://a.b#x", "https://u@a.b", "https://a_b.c", "https://-a.b", "https://a.b-",
 		"https://1.2.3", "https://0x7f.1", "https://127.0.0.1.", "https://2130706433", "https://[::1", "https://[::1%25lo]", "https://::1", "https://[127.0.0.1]",
-		"https://bücher.example", "https://a.b\\@c.d", "wss://a.b", "https://a.b:443:443", "https://a b.c"} {
+		"https://bücher.example", "https://a.b\\@c.d", "wss://a.b", "https://a.b:443:443", "https://a b.c",
+	} {
 		if got, err := rules.ParseOrigin(in); abi.CodeOf(err) != "origin_invalid" || got != "" {
 			t.Errorf("%s: %q %v", in, got, err)
 		}

@@ -89,8 +89,10 @@ func (s situation) request(t rapid.TB, b *rules.Bundle) (*rules.Policy, *abi.Dec
 	if !ok {
 		t.Fatal("no policy")
 	}
-	intent := &abi.Intent{Payment: "pay_1", Tenant: "t", Agent: "a", Method: "GET", URL: origin + "/paid", Origin: origin, Scheme: "exact",
-		Network: "eip155:8453", Asset: usdcBase, Payee: merchant, Amount: s.amount}
+	intent := &abi.Intent{
+		Payment: "pay_1", Tenant: "t", Agent: "a", Method: "GET", URL: origin + "/paid", Origin: origin, Scheme: "exact",
+		Network: "eip155:8453", Asset: usdcBase, Payee: merchant, Amount: s.amount,
+	}
 	var levels []abi.Amount
 	for _, budget := range p.Budgets(intent) {
 		levels = append(levels, s.levels[budget.Meter.String()])

@@ -53,8 +53,10 @@ func ParseRecipient(s string) (Recipient, error) {
 }
 
 func recipientError(s string) error {
-	return &abi.Error{Code: "recipient_invalid", Message: fmt.Sprintf("%.80q is neither an address nor a domain nor an origin", s),
-		Fix: recipientFix}
+	return &abi.Error{
+		Code: "recipient_invalid", Message: fmt.Sprintf("%.80q is neither an address nor a domain nor an origin", s),
+		Fix: recipientFix,
+	}
 }
 
 func parseAddress(s string) (Recipient, error) {

@@ -67,8 +67,10 @@ type RoutePattern struct {
 // ParseRoutePattern reads "[METHOD ]origin/path", where the origin may be a plain domain (https) and the last
 // character may be '*'.
 func ParseRoutePattern(s string) (RoutePattern, error) {
-	bad := &abi.Error{Code: "route_invalid", Message: fmt.Sprintf("%.80q is not a route", s),
-		Fix: `write it like "GET https://api.example.com/paid" or "api.example.com/images/*"`}
+	bad := &abi.Error{
+		Code: "route_invalid", Message: fmt.Sprintf("%.80q is not a route", s),
+		Fix: `write it like "GET https://api.example.com/paid" or "api.example.com/images/*"`,
+	}
 	method, target, spaced := strings.Cut(s, " ")
 	if !spaced {
 		method, target = "", s

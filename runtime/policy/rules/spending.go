@@ -20,8 +20,10 @@ func quantity(unit string, a abi.Amount) string {
 // checkTransactionMax caps one payment. A missing cap denies: nothing is unlimited because nobody wrote a number.
 func (e *evaluation) checkTransactionMax(name string) {
 	if e.known && e.token.Unit != UnitUSDC {
-		e.deny(abi.Reason{Code: abi.ReasonNoLimit, Rule: name, Observed: e.token.Unit, Limit: UnitUSDC,
-			Text: "no limit counts in the unit of this asset"})
+		e.deny(abi.Reason{
+			Code: abi.ReasonNoLimit, Rule: name, Observed: e.token.Unit, Limit: UnitUSDC,
+			Text: "no limit counts in the unit of this asset",
+		})
 		return
 	}
 	if e.spec.TransactionMax == nil {
@@ -33,8 +35,10 @@ func (e *evaluation) checkTransactionMax(name string) {
 
 func (e *evaluation) checkCeiling(name string, most *abi.Amount) {
 	if most != nil && e.intent.Amount.Cmp(*most) > 0 {
-		e.deny(abi.Reason{Code: abi.ReasonOverMaxTransaction, Rule: name, Observed: money(e.intent.Amount), Limit: money(*most),
-			WouldPass: money(*most), Text: "the amount is above the ceiling for one payment"})
+		e.deny(abi.Reason{
+			Code: abi.ReasonOverMaxTransaction, Rule: name, Observed: money(e.intent.Amount), Limit: money(*most),
+			WouldPass: money(*most), Text: "the amount is above the ceiling for one payment",
+		})
 	}
 }
 
@@ -46,8 +50,10 @@ func (e *evaluation) checkBudgets(name string) {
 	}
 	budgets, levels := e.Budgets(e.intent), e.request.Facts.Budgets
 	if len(budgets) != len(levels) {
-		e.deny(abi.Reason{Code: ReasonBudgetUnreadable, Rule: name, Observed: fmt.Sprint(len(levels)), Limit: fmt.Sprint(len(budgets)),
-			Text: "the facts do not hold one level per budget"})
+		e.deny(abi.Reason{
+			Code: ReasonBudgetUnreadable, Rule: name, Observed: fmt.Sprint(len(levels)), Limit: fmt.Sprint(len(budgets)),
+			Text: "the facts do not hold one level per budget",
+		})
 	}
 	for i, b := range budgets {
 		if i >= len(levels) || levels[i].Name != b.Name || levels[i].Unit != b.Meter.Unit ||
@@ -72,9 +78,11 @@ func (e *evaluation) checkBudget(b Budget, used abi.Amount) {
 	if err != nil { // more was used than this version of the policy allows
 		left = abi.Amount{}
 	}
-	e.deny(abi.Reason{Code: code, Rule: b.Name, Limit: quantity(b.Meter.Unit, b.Max), WouldPass: quantity(b.Meter.Unit, left),
+	e.deny(abi.Reason{
+		Code: code, Rule: b.Name, Limit: quantity(b.Meter.Unit, b.Max), WouldPass: quantity(b.Meter.Unit, left),
 		Observed: fmt.Sprintf("%s used in %s, this payment is %s", quantity(b.Meter.Unit, used), b.Window, quantity(b.Meter.Unit, add)),
-		Text:     "the payment does not fit into what is left of this budget"})
+		Text:     "the payment does not fit into what is left of this budget",
+	})
 }
 
 // hasSpendingLimit reports whether the policy itself bounds spending over time. A budget by payee does not: another
@@ -96,8 +104,10 @@ func (e *evaluation) checkAgentMax(name string) {
 	}
 	for _, most := range ceilings {
 		if !most.IsZero() && e.intent.Amount.Cmp(most) > 0 {
-			e.deny(abi.Reason{Code: abi.ReasonOverAgentMax, Rule: name, Observed: e.intent.Amount.String(), Limit: most.String(),
-				WouldPass: most.String(), Text: "the price is above the ceiling the agent named, in the asset's smallest unit"})
+			e.deny(abi.Reason{
+				Code: abi.ReasonOverAgentMax, Rule: name, Observed: e.intent.Amount.String(), Limit: most.String(),
+				WouldPass: most.String(), Text: "the price is above the ceiling the agent named, in the asset's smallest unit",
+			})
 			return
 		}
 	}
@@ -106,7 +116,9 @@ func (e *evaluation) checkAgentMax(name string) {
 func (e *evaluation) checkApprovalAbove(name string) {
 	above := e.spec.ApprovalAbove
 	if above != nil && e.intent.Amount.Cmp(*above) > 0 {
-		e.hold(abi.Reason{Code: abi.ReasonApprovalRequired, Rule: name, Observed: money(e.intent.Amount), Limit: money(*above),
-			WouldPass: money(*above), Text: "a person has to approve a payment of this size"})
+		e.hold(abi.Reason{
+			Code: abi.ReasonApprovalRequired, Rule: name, Observed: money(e.intent.Amount), Limit: money(*above),
+			WouldPass: money(*above), Text: "a person has to approve a payment of this size",
+		})
 	}
 }

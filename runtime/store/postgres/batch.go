@@ -140,8 +140,10 @@ func (b *batch) OpenHolds(ctx context.Context, rows []ledger.RowRef) (holds []le
 
 // Sums implements ledger.Reader.
 func (b *batch) Sums(ctx context.Context, want ledger.Wants) (ledger.Sums, error) {
-	sums := ledger.Sums{Chains: map[ledger.AgentRef]ledger.Chain{}, Meters: map[ledger.MeterRef]ledger.Sum{},
-		Buckets: map[ledger.BucketRef]abi.Amount{}, Levels: map[ledger.LevelRef]abi.Amount{}}
+	sums := ledger.Sums{
+		Chains: map[ledger.AgentRef]ledger.Chain{}, Meters: map[ledger.MeterRef]ledger.Sum{},
+		Buckets: map[ledger.BucketRef]abi.Amount{}, Levels: map[ledger.LevelRef]abi.Amount{},
+	}
 	queue := &pgx.Batch{}
 	tenants, agents := split(want.Chains, func(r ledger.AgentRef) (string, string) { return r.Tenant, r.Agent })
 	each(queue, `SELECT tenant, agent, sequence, hash FROM chains

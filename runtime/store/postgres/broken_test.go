@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
 	"net"
 	"net/url"
 	"sync"
@@ -126,8 +125,13 @@ func TestALostCommitIsLookedForAndHappensExactlyOnce(t *testing.T) {
 			t.Fatalf("round %d: insert: claim %d, %v, %d strikes left", round, claim, err, w.strikes.Load())
 		}
 		w.strikes.Store(strikes)
-		got, err = ledger.Commit(t.Context(), store.Change{Tenant: got.Tenant, ID: got.ID, Version: 1, State: "denied", Entry: e})
+		got, err = ledger.Defer(t.Context(), got.Tenant, got.ID, 1, time.Now())
 		if err != nil || got.Version != 2 || w.strikes.Load() > 0 {
+			t.Fatalf("round %d: defer: %+v, %v, %d strikes left", round, got, err, w.strikes.Load())
+		}
+		w.strikes.Store(strikes)
+		got, err = ledger.Commit(t.Context(), store.Change{Tenant: got.Tenant, ID: got.ID, Version: 2, State: "denied", Entry: e})
+		if err != nil || got.Version != 3 || w.strikes.Load() > 0 {
 			t.Fatalf("round %d: commit: %+v, %v, %d strikes left", round, got, err, w.strikes.Load())
 		}
 		w.strikes.Store(0)

@@ -147,8 +147,10 @@ func (s *Store) resolve(b *batch, cause error) (happened bool, err error) {
 			continue
 		case <-ctx.Done():
 		}
-		return false, &abi.Error{Code: store.ErrCommitUnknown.Code, Message: store.ErrCommitUnknown.Message,
-			Fix: store.ErrCommitUnknown.Fix, Retry: store.ErrCommitUnknown.Retry, Cause: cause}
+		return false, &abi.Error{
+			Code: store.ErrCommitUnknown.Code, Message: store.ErrCommitUnknown.Message,
+			Fix: store.ErrCommitUnknown.Fix, Retry: store.ErrCommitUnknown.Retry, Cause: cause,
+		}
 	}
 }
 

@@ -75,17 +75,21 @@ func create(ctx context.Context, pool *pgxpool.Pool, statement string) (err erro
 
 func applySteps(ctx context.Context, tx pgx.Tx, applied, steps []string) error {
 	if len(applied) > len(steps) {
-		return &abi.Error{Code: "schema_newer",
+		return &abi.Error{
+			Code:    "schema_newer",
 			Message: fmt.Sprintf("the ledger has schema %d, this purser knows up to %d", len(applied), len(steps)),
-			Fix:     "start a purser at least as new as the one that wrote the ledger"}
+			Fix:     "start a purser at least as new as the one that wrote the ledger",
+		}
 	}
 	for i, step := range steps {
 		sum := sha256.Sum256([]byte(step))
 		want := hex.EncodeToString(sum[:])
 		if i < len(applied) {
 			if applied[i] != want {
-				return &abi.Error{Code: "schema_changed", Message: fmt.Sprintf("schema step %d of the ledger is not this purser's", i+1),
-					Fix: "this is another program's schema, or an applied step was edited"}
+				return &abi.Error{
+					Code: "schema_changed", Message: fmt.Sprintf("schema step %d of the ledger is not this purser's", i+1),
+					Fix: "this is another program's schema, or an applied step was edited",
+				}
 			}
 			continue
 		}

@@ -133,8 +133,10 @@ func connect(ctx context.Context, config Config, conns int) (*pgxpool.Pool, erro
 }
 
 func openFailed(cause error) error {
-	return &abi.Error{Code: "store_open_failed", Message: "cannot open the ledger in Postgres",
-		Fix: "check that the server runs, and that the user may connect and create tables", Retry: abi.RetryLater, Cause: cause}
+	return &abi.Error{
+		Code: "store_open_failed", Message: "cannot open the ledger in Postgres",
+		Fix: "check that the server runs, and that the user may connect and create tables", Retry: abi.RetryLater, Cause: cause,
+	}
 }
 
 func (s *Store) prepare(ctx context.Context, config Config) error {
@@ -155,8 +157,10 @@ func (s *Store) assertDurable(ctx context.Context) error {
 			return openFailed(err)
 		}
 		if value == "off" {
-			return &abi.Error{Code: "store_not_durable", Message: setting + " is off for this ledger",
-				Fix: "turn it on: a commit that was answered must survive a power cut"}
+			return &abi.Error{
+				Code: "store_not_durable", Message: setting + " is off for this ledger",
+				Fix: "turn it on: a commit that was answered must survive a power cut",
+			}
 		}
 	}
 	return nil

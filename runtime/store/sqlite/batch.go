@@ -34,7 +34,7 @@ func (b *batch) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 func (b *batch) exec(ctx context.Context, query string, args ...any) error {
-	statement, err := b.prepare(ctx, query)
+	statement, err := b.prepare(ctx, query) //nolint:sqlclosecheck // kept for the batch, closed with it
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (b *batch) exec(ctx context.Context, query string, args ...any) error {
 
 // one scans at most one row and reports whether there was one.
 func (b *batch) one(ctx context.Context, query string, args []any, into ...any) (bool, error) {
-	statement, err := b.prepare(ctx, query)
+	statement, err := b.prepare(ctx, query) //nolint:sqlclosecheck // kept for the batch, closed with it
 	if err != nil {
 		return false, err
 	}
@@ -59,7 +59,7 @@ func (b *batch) one(ctx context.Context, query string, args []any, into ...any) 
 
 // each calls scan for every row.
 func (b *batch) each(ctx context.Context, query string, args []any, scan func(ledger.RowScanner) error) (err error) {
-	statement, err := b.prepare(ctx, query)
+	statement, err := b.prepare(ctx, query) //nolint:sqlclosecheck // kept for the batch, closed with it
 	if err != nil {
 		return err
 	}
@@ -153,8 +153,10 @@ func (b *batch) OpenHolds(ctx context.Context, rows []ledger.RowRef) (holds []le
 
 // Sums implements ledger.Reader.
 func (b *batch) Sums(ctx context.Context, want ledger.Wants) (ledger.Sums, error) {
-	sums := ledger.Sums{Chains: map[ledger.AgentRef]ledger.Chain{}, Meters: map[ledger.MeterRef]ledger.Sum{},
-		Buckets: map[ledger.BucketRef]abi.Amount{}, Levels: map[ledger.LevelRef]abi.Amount{}}
+	sums := ledger.Sums{
+		Chains: map[ledger.AgentRef]ledger.Chain{}, Meters: map[ledger.MeterRef]ledger.Sum{},
+		Buckets: map[ledger.BucketRef]abi.Amount{}, Levels: map[ledger.LevelRef]abi.Amount{},
+	}
 	for _, ref := range want.Chains {
 		var chain ledger.Chain
 		ok, err := b.one(ctx, `SELECT sequence, hash FROM chains WHERE tenant = ? AND agent = ?`,

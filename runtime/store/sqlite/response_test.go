@@ -36,8 +36,10 @@ func TestAResponseIsNotWrittenAgainByLaterChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	change := store.Change{Tenant: "acme", ID: "p1", Version: row.Version, State: "delivered", Response: response,
-		Body: []byte(`{}`), Entry: store.Entry{Kind: "payment.moved", Payment: "p1"}}
+	change := store.Change{
+		Tenant: "acme", ID: "p1", Version: row.Version, State: "delivered", Response: response,
+		Body: []byte(`{}`), Entry: store.Entry{Kind: "payment.moved", Payment: "p1"},
+	}
 	if _, err := ledger.Commit(t.Context(), change); err != nil {
 		t.Fatal(err)
 	}

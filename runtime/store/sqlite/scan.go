@@ -11,10 +11,10 @@ import (
 
 const (
 	selectPayment = ledger.SelectPayment + ` LEFT JOIN responses USING (tenant, id)`
-	selectAgent = `SELECT tenant, id, token_sha256, public_key, groups_json, tier, wallet, revoked, version, created_ms FROM agents`
-	selectMeter = `SELECT total, sequence FROM meters WHERE tenant = ? AND meter = ?`
-	selectLater = `SELECT amount FROM buckets WHERE tenant = ? AND meter = ? AND width_ms = ? AND start_ms >= ?`
-	selectOlder = `SELECT amount FROM holds WHERE tenant = ? AND meter = ? AND state = 0 AND bucket_ms < ?`
+	selectAgent   = `SELECT tenant, id, token_sha256, public_key, groups_json, tier, wallet, revoked, version, created_ms FROM agents`
+	selectMeter   = `SELECT total, sequence FROM meters WHERE tenant = ? AND meter = ?`
+	selectLater   = `SELECT amount FROM buckets WHERE tenant = ? AND meter = ? AND width_ms = ? AND start_ms >= ?`
+	selectOlder   = `SELECT amount FROM holds WHERE tenant = ? AND meter = ? AND state = 0 AND bucket_ms < ?`
 )
 
 // level adds up what a ledger.LevelRef asks for. SQLite cannot: its sums are 64-bit integers or floats.

@@ -60,8 +60,10 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	db, err := sqldb.Open(ctx, config.Path, schema)
 	if abi.CodeOf(err) == "sqldb_schema_newer" {
-		return nil, &abi.Error{Code: "schema_newer", Message: "a newer purser wrote this ledger", Where: config.Path,
-			Fix: "start a purser at least as new as the one that wrote it", Cause: err}
+		return nil, &abi.Error{
+			Code: "schema_newer", Message: "a newer purser wrote this ledger", Where: config.Path,
+			Fix: "start a purser at least as new as the one that wrote it", Cause: err,
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -168,8 +170,10 @@ func (s *Store) commitBatch(ctx context.Context, ops []ledger.Op) (results []led
 		return results, nil
 	case wrote && abi.CodeOf(err) == "sqldb_failed":
 		// The disk failed in the commit: what reached it is known only after the file is opened again.
-		return nil, &abi.Error{Code: store.ErrCommitUnknown.Code, Message: store.ErrCommitUnknown.Message,
-			Fix: store.ErrCommitUnknown.Fix, Retry: store.ErrCommitUnknown.Retry, Cause: err}
+		return nil, &abi.Error{
+			Code: store.ErrCommitUnknown.Code, Message: store.ErrCommitUnknown.Message,
+			Fix: store.ErrCommitUnknown.Fix, Retry: store.ErrCommitUnknown.Retry, Cause: err,
+		}
 	}
 	return nil, fmt.Errorf("write %d operations to the ledger: %w", len(ops), err)
 }

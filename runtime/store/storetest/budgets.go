@@ -11,8 +11,10 @@ import (
 )
 
 func limited(s *suite, meter store.Meter, add, limit uint64, w string) store.Reservation {
-	return store.Reservation{Meter: meter, Add: abi.NewAmount(add),
-		Limits: []store.Limit{{Name: "rule", Window: window(s.T, w), Max: abi.NewAmount(limit)}}}
+	return store.Reservation{
+		Meter: meter, Add: abi.NewAmount(add),
+		Limits: []store.Limit{{Name: "rule", Window: window(s.T, w), Max: abi.NewAmount(limit)}},
+	}
 }
 
 // budgetRace lets 200 callers reserve 3 of a money budget that has room for 70 of them, each counted too, while
@@ -135,11 +137,15 @@ func largest(s *suite) {
 	}
 	row := s.insert(s.row("a1", "p1"))
 	c := change(row, "allowed")
-	c.Reserve = []store.Reservation{{Meter: money, Add: most,
-		Limits: []store.Limit{{Name: "all", Window: window(s.T, "rolling 24h"), Max: most}}}}
+	c.Reserve = []store.Reservation{{
+		Meter: money, Add: most,
+		Limits: []store.Limit{{Name: "all", Window: window(s.T, "rolling 24h"), Max: most}},
+	}}
 	row = s.commit(c)
-	facts, err := s.Facts(s.Context(), store.FactQuery{Tenant: s.tenant,
-		Levels: []store.LevelQuery{{Meter: money, Window: window(s.T, "rolling 24h")}, {Meter: money}}})
+	facts, err := s.Facts(s.Context(), store.FactQuery{
+		Tenant: s.tenant,
+		Levels: []store.LevelQuery{{Meter: money, Window: window(s.T, "rolling 24h")}, {Meter: money}},
+	})
 	if err != nil || facts.Levels[0] != most || facts.Levels[1] != most {
 		s.Errorf("levels %v, %v", facts.Levels, err)
 	}

@@ -21,6 +21,9 @@ func Exercise(t *testing.T, open Open) {
 		"AFreedSlotCanBeTakenAgainAndATakenOneCannot":    slots,
 		"ADigestAndAResponseAreWrittenOnce":              writeOnce,
 		"AnOldVersionConflictsAndChangesNothing":         conflict,
+		"ADeferralMovesTheDueAndNothingElse":             deferKeeps,
+		"ARefusedDeferralChangesNothing":                 deferRefused,
+		"OneOfManyRacingWorkersTakesARow":                deferRace,
 		"RacingCallersNeverOverspendABudget":             budgetRace,
 		"AFullBudgetDoesNotFailItsNeighbours":            neighbours,
 		"AReservationIsAllOrNothing":                     allOrNothing,
@@ -44,6 +47,7 @@ func Exercise(t *testing.T, open Open) {
 		t.Run(name, func(t *testing.T) { test(begin(t, open)) })
 	}
 	t.Run("AReopenedLedgerContinues", func(t *testing.T) { reopen(t, open) })
+	t.Run("ADeferralSurvivesReopening", func(t *testing.T) { deferSurvives(t, open) })
 	t.Run("ALedgerBehavesLikeTheModel", func(t *testing.T) { modelTest(t, open) })
 	t.Run("FaultsStrikeExactlyWherePlanned", func(t *testing.T) { faultPoints(t, open) })
 }

@@ -17,8 +17,11 @@ import (
 func snapshot(s *suite) {
 	other := store.Meter{Scope: "tenant", Unit: "usdc"}
 	query := store.FactQuery{Tenant: s.tenant, Levels: []store.LevelQuery{
-		{Meter: money, Window: window(s.T, "rolling 24h")}, {Meter: other, Window: window(s.T, "rolling 1h")},
-		{Meter: money}, {Meter: other}}}
+		{Meter: money, Window: window(s.T, "rolling 24h")},
+		{Meter: other, Window: window(s.T, "rolling 1h")},
+		{Meter: money},
+		{Meter: other},
+	}}
 	done := make(chan struct{})
 	var writers, readers sync.WaitGroup
 	for w := range 8 {
@@ -82,7 +85,8 @@ func sightings(s *suite) {
 		s.Fatal(err)
 	}
 	if n := len(facts.Quotes); n != store.QuotesMax || facts.Quotes[0] != (store.QuoteSeen{
-		Amount: abi.NewAmount(store.QuotesMax + 2), At: start.Add((store.QuotesMax + 2) * time.Second).UTC()}) {
+		Amount: abi.NewAmount(store.QuotesMax + 2), At: start.Add((store.QuotesMax + 2) * time.Second).UTC(),
+	}) {
 		s.Errorf("%d quotes, newest %+v", n, facts.Quotes[0])
 	}
 	if facts.PayeeCount != 17 || !facts.PayeeFirst.Equal(start.Add(time.Second)) {
@@ -95,8 +99,10 @@ func sightings(s *suite) {
 }
 
 func agents(s *suite) {
-	agent := store.Agent{Tenant: s.tenant, ID: "a1", TokenSHA256: [32]byte{1}, PublicKey: bytes.Repeat([]byte{7}, 32),
-		Groups: []string{"b", "a"}, Tier: "gold", Wallet: "main"}
+	agent := store.Agent{
+		Tenant: s.tenant, ID: "a1", TokenSHA256: [32]byte{1}, PublicKey: bytes.Repeat([]byte{7}, 32),
+		Groups: []string{"b", "a"}, Tier: "gold", Wallet: "main",
+	}
 	e := store.Entry{Kind: "agent.created"}
 	created, err := s.PutAgent(s.Context(), agent, e)
 	if err != nil {

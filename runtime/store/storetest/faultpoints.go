@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime/store"
@@ -17,7 +19,7 @@ func faultPoints(t *testing.T, open Open) {
 			t.Errorf("close: %v", err)
 		}
 	})
-	const writes = 3
+	const writes, deferral = 4, 3 // the third write makes no entry
 	run := 0
 	for _, fault := range AllFaults {
 		for write := range writes + 1 { // 0 strikes never
@@ -42,8 +44,19 @@ func faultPoints(t *testing.T, open Open) {
 			if write > 0 && !wantCrash {
 				wantCode = map[Fault]string{FailBefore: "injected", FailAfter: store.ErrCommitUnknown.Code}[fault]
 			}
-			if len(records) != happened || crashed != wantCrash || abi.CodeOf(err) != wantCode {
-				t.Errorf("fault %d at write %d: %d entries, want %d; crashed %v; %v", fault, write, len(records), happened, crashed, err)
+			entries, version := happened, max(0, happened-1) // the first write makes the agent
+			if happened >= deferral {
+				entries--
+			}
+			row, rowErr := ledger.Row(t.Context(), tenant, "p1")
+			if rowErr != nil && !errors.Is(rowErr, store.ErrNotFound) {
+				t.Fatal(rowErr)
+			}
+			if row.Version != uint64(version) { //nolint:gosec // not negative
+				t.Errorf("fault %d at write %d: the row is at version %d, want %d", fault, write, row.Version, version)
+			}
+			if len(records) != entries || crashed != wantCrash || abi.CodeOf(err) != wantCode {
+				t.Errorf("fault %d at write %d: %d entries, want %d; crashed %v; %v", fault, write, len(records), entries, crashed, err)
 			}
 			if write == 0 && (done != writes || faulty.Writes() != writes) {
 				t.Errorf("the story did %d writes, %d were counted", done, faulty.Writes())
@@ -52,7 +65,7 @@ func faultPoints(t *testing.T, open Open) {
 	}
 }
 
-// story is an agent and a payment of two steps.
+// story is an agent and a payment that is received, deferred and denied.
 func story(t *testing.T, ledger Ledger, tenant string) (done int, crashed bool, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -69,6 +82,11 @@ func story(t *testing.T, ledger Ledger, tenant string) (done int, crashed bool, 
 	done++
 	row := store.Row{Tenant: tenant, Agent: "a1", ID: "p1", Key: "k1", State: "received"}
 	row, _, err = ledger.Insert(t.Context(), row, entry("payment.received", "p1"))
+	if err != nil {
+		return done, false, err
+	}
+	done++
+	row, err = ledger.Defer(t.Context(), tenant, "p1", row.Version, start.Add(time.Minute))
 	if err != nil {
 		return done, false, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime/store"
@@ -29,7 +30,7 @@ const (
 // AllFaults lists every fault, for drivers that enumerate.
 var AllFaults = []Fault{FailBefore, FailAfter, CrashBefore, CrashAfter}
 
-// Plan is one fault at the n-th write (Insert, Commit, PutAgent), counted from 1; Write 0 never strikes, so that a
+// Plan is one fault at the n-th write (Insert, Commit, Defer, PutAgent), counted from 1; Write 0 never strikes, so that a
 // driver can count the writes of a run first and then strike at each.
 type Plan struct {
 	Write int
@@ -118,6 +119,18 @@ func (f *Faults) Insert(ctx context.Context, row store.Row, e store.Entry) (got 
 func (f *Faults) Commit(ctx context.Context, c store.Change) (got store.Row, err error) {
 	err = f.around(func() (err error) {
 		got, err = f.Ledger.Commit(ctx, c)
+		return err
+	})
+	if err != nil {
+		return store.Row{}, err
+	}
+	return got, nil
+}
+
+// Defer implements store.Store.
+func (f *Faults) Defer(ctx context.Context, tenant, id string, version uint64, due time.Time) (got store.Row, err error) {
+	err = f.around(func() (err error) {
+		got, err = f.Ledger.Defer(ctx, tenant, id, version, due)
 		return err
 	})
 	if err != nil {

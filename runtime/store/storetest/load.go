@@ -28,8 +28,10 @@ func Decision(ctx context.Context, ledger store.Store, tenant, agent, id string,
 	}
 	c.Reserve = []store.Reservation{
 		{Meter: loadMoney, Add: abi.NewAmount(1), Limits: []store.Limit{{Name: "daily", Window: day, Max: abi.NewAmount(limit)}}},
-		{Meter: store.Meter{Scope: "agent/" + agent, Unit: store.UnitCount}, Add: abi.NewAmount(1),
-			Limits: []store.Limit{{Name: "count", Window: day, Max: abi.NewAmount(1 << 50)}}},
+		{
+			Meter: store.Meter{Scope: "agent/" + agent, Unit: store.UnitCount}, Add: abi.NewAmount(1),
+			Limits: []store.Limit{{Name: "count", Window: day, Max: abi.NewAmount(1 << 50)}},
+		},
 	}
 	_, err = ledger.Commit(ctx, c)
 	return err
@@ -40,8 +42,10 @@ var loadMoney = store.Meter{Scope: "tenant", Unit: "usdc"}
 // LoadLevel is how much Decision reserved of the tenant's money in 24 hours.
 func LoadLevel(t testing.TB, ledger store.Store, tenant string) uint64 {
 	t.Helper()
-	facts, err := ledger.Facts(context.Background(), store.FactQuery{Tenant: tenant,
-		Levels: []store.LevelQuery{{Meter: loadMoney, Window: window(t, "rolling 24h")}, {Meter: loadMoney}}})
+	facts, err := ledger.Facts(context.Background(), store.FactQuery{
+		Tenant: tenant,
+		Levels: []store.LevelQuery{{Meter: loadMoney, Window: window(t, "rolling 24h")}, {Meter: loadMoney}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

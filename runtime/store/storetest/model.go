@@ -106,6 +106,19 @@ func (m *model) commit(c store.Change, now time.Time) (store.Row, error) {
 	return *row, nil
 }
 
+func (m *model) deferRow(id string, version uint64, due time.Time) (store.Row, error) {
+	row, ok := m.rows[id]
+	if !ok {
+		return store.Row{}, store.ErrNotFound
+	}
+	if row.Version != version {
+		return store.Row{}, store.ErrConflict
+	}
+	row.Due = due
+	row.Version++
+	return *row, nil
+}
+
 func (m *model) fixed(row *store.Row, c store.Change) error {
 	if c.Response != nil && row.Response != nil && string(c.Response) != string(row.Response) {
 		return store.ErrWriteOnce
@@ -147,10 +160,12 @@ func modelTest(t *testing.T, open Open) {
 	rapid.Check(t, func(rt *rapid.T) {
 		run++ // a fresh tenant is a fresh ledger, except for digests, which are named after the tenant
 		clock.Set(start)
-		m := &machine{ledger: ledger, clock: clock, tenant: fmt.Sprint("t", run), tests: t,
-			model: model{rows: map[string]*store.Row{}, payees: map[string]uint64{}}}
+		m := &machine{
+			ledger: ledger, clock: clock, tenant: fmt.Sprint("t", run), tests: t,
+			model: model{rows: map[string]*store.Row{}, payees: map[string]uint64{}},
+		}
 		rt.Repeat(map[string]func(*rapid.T){
-			"insert": m.insert, "commit": m.commit, "reserve": m.reserve, "wait": m.wait, "": m.check,
+			"insert": m.insert, "commit": m.commit, "reserve": m.reserve, "defer": m.deferRow, "wait": m.wait, "": m.check,
 		})
 		CheckLedger(t, ledger, m.tenant)
 	})
@@ -165,8 +180,10 @@ var (
 
 func (m *machine) insert(rt *rapid.T) {
 	id := rapid.IntRange(0, 11).Draw(rt, "id")
-	row := store.Row{Tenant: m.tenant, Agent: fmt.Sprint("a", id%2), ID: fmt.Sprint("p", id), Key: fmt.Sprint("k", id), State: "received",
-		Slot: rapid.SampledFrom([]string{"", "x", "y"}).Draw(rt, "slot"), Body: []byte(`{}`)}
+	row := store.Row{
+		Tenant: m.tenant, Agent: fmt.Sprint("a", id%2), ID: fmt.Sprint("p", id), Key: fmt.Sprint("k", id), State: "received",
+		Slot: rapid.SampledFrom([]string{"", "x", "y"}).Draw(rt, "slot"), Body: []byte(`{}`),
+	}
 	got, claim, err := m.ledger.Insert(m.tests.Context(), row, entry("payment.received", row.ID))
 	want, wantClaim := m.model.insert(row, m.now())
 	if err != nil || claim != wantClaim || cmp.Diff(want, got) != "" {
@@ -176,9 +193,11 @@ func (m *machine) insert(rt *rapid.T) {
 
 func (m *machine) commit(rt *rapid.T) {
 	id := fmt.Sprint("p", rapid.IntRange(0, 11).Draw(rt, "id"))
-	c := store.Change{Tenant: m.tenant, ID: id, State: rapid.SampledFrom([]string{"allowed", "done"}).Draw(rt, "state"),
+	c := store.Change{
+		Tenant: m.tenant, ID: id, State: rapid.SampledFrom([]string{"allowed", "done"}).Draw(rt, "state"),
 		Slot: rapid.SampledFrom([]string{"", "x"}).Draw(rt, "slot"), Entry: entry("payment.moved", id),
-		Close: rapid.SampledFrom([]store.Closing{store.KeepOpen, store.Settle, store.Release}).Draw(rt, "close")}
+		Close: rapid.SampledFrom([]store.Closing{store.KeepOpen, store.Settle, store.Release}).Draw(rt, "close"),
+	}
 	if rapid.IntRange(0, 4).Draw(rt, "fixed") == 0 {
 		c.Digest = fmt.Appendf(nil, "%s-%d", m.tenant, rapid.IntRange(0, 3).Draw(rt, "digest"))
 		c.Response = []byte{byte(rapid.IntRange(1, 2).Draw(rt, "response"))} //nolint:gosec // small
@@ -191,8 +210,10 @@ func (m *machine) commit(rt *rapid.T) {
 
 func (m *machine) reserve(rt *rapid.T) {
 	id := fmt.Sprint("p", rapid.IntRange(0, 11).Draw(rt, "id"))
-	c := store.Change{Tenant: m.tenant, ID: id, State: "allowed", Entry: entry("payment.allowed", id),
-		Close: rapid.SampledFrom([]store.Closing{store.KeepOpen, store.Settle, store.Release}).Draw(rt, "close")}
+	c := store.Change{
+		Tenant: m.tenant, ID: id, State: "allowed", Entry: entry("payment.allowed", id),
+		Close: rapid.SampledFrom([]store.Closing{store.KeepOpen, store.Settle, store.Release}).Draw(rt, "close"),
+	}
 	for _, meter := range modelMeters {
 		if rapid.Bool().Draw(rt, "skip") {
 			continue
@@ -208,14 +229,40 @@ func (m *machine) reserve(rt *rapid.T) {
 	m.try(rt, c)
 }
 
-func (m *machine) try(rt *rapid.T, c store.Change) {
-	c.Version = 1
-	if row, ok := m.model.rows[c.ID]; ok {
-		c.Version = row.Version
+// version draws the version that a caller believes a row to have, which is mostly right.
+func (m *machine) version(rt *rapid.T, id string) (version uint64) {
+	version = 1
+	if row, ok := m.model.rows[id]; ok {
+		version = row.Version
 	}
 	if rapid.IntRange(0, 9).Draw(rt, "stale") == 0 {
-		c.Version++
+		version++
 	}
+	return version
+}
+
+// deferRow also reads the row back: its answer is of the batch and not of the tables.
+func (m *machine) deferRow(rt *rapid.T) {
+	id := fmt.Sprint("p", rapid.IntRange(0, 11).Draw(rt, "id"))
+	version, due := m.version(rt, id), time.Time{}
+	if minutes := rapid.IntRange(-5, 5).Draw(rt, "due"); minutes != 0 {
+		due = m.now().Add(time.Duration(minutes) * time.Minute)
+	}
+	got, err := m.ledger.Defer(m.tests.Context(), m.tenant, id, version, due)
+	want, wantErr := m.model.deferRow(id, version, due)
+	if !errors.Is(err, wantErr) || cmp.Diff(want, got) != "" {
+		rt.Fatalf("defer %s: %v, want %v: %s", id, err, wantErr, cmp.Diff(want, got))
+	}
+	if wantErr != nil {
+		return
+	}
+	if stored, err := m.ledger.Row(m.tests.Context(), m.tenant, id); err != nil || cmp.Diff(want, stored) != "" {
+		rt.Fatalf("defer %s: stored %v: %s", id, err, cmp.Diff(want, stored))
+	}
+}
+
+func (m *machine) try(rt *rapid.T, c store.Change) {
+	c.Version = m.version(rt, c.ID)
 	got, err := m.ledger.Commit(m.tests.Context(), c)
 	want, wantErr := m.model.commit(c, m.now())
 	same := errors.Is(err, wantErr)

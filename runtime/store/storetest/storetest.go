@@ -130,8 +130,10 @@ func (s *suite) insert(row store.Row) store.Row {
 
 // change is a change of a row that keeps everything as it is.
 func change(row store.Row, state string) store.Change {
-	return store.Change{Tenant: row.Tenant, ID: row.ID, Version: row.Version, State: state, Slot: row.Slot, Due: row.Due,
-		Body: row.Body, Entry: entry("payment."+state, row.ID)}
+	return store.Change{
+		Tenant: row.Tenant, ID: row.ID, Version: row.Version, State: state, Slot: row.Slot, Due: row.Due,
+		Body: row.Body, Entry: entry("payment."+state, row.ID),
+	}
 }
 
 // commit makes a change that must succeed.

@@ -41,8 +41,10 @@ func FuzzAmountAgreesWithBigIntegers(f *testing.F) {
 }
 
 func TestParseAmountRefusesOtherSpellings(t *testing.T) {
-	for _, s := range []string{"", "00", "01", "+1", "-1", "1e4", "1.0", " 1", "1_000", "0x1", "٣",
-		new(big.Int).Lsh(big.NewInt(1), 256).String()} {
+	for _, s := range []string{
+		"", "00", "01", "+1", "-1", "1e4", "1.0", " 1", "1_000", "0x1", "٣",
+		new(big.Int).Lsh(big.NewInt(1), 256).String(),
+	} {
 		if a, err := ParseAmount(s); err == nil {
 			t.Errorf("%q reads as %s", s, a)
 		}

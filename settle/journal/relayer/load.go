@@ -30,8 +30,10 @@ func load(ctx context.Context, tx *sql.Tx, key facilitator.ClaimKey) (id int64, 
 		&s.ValidBefore, &relayer, &s.CallData, &s.FromBlock, &claimed, &s.Delivered,
 		&ended, &success, &reason, &txHash, &block, &blockHash, &gas, &fee, &endedAt)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, facilitator.Settlement{}, &abi.Error{Code: facilitator.CodeJournalUnknown,
-			Message: "there is no claim for this authorization", Where: key.Nonce.String()}
+		return 0, facilitator.Settlement{}, &abi.Error{
+			Code:    facilitator.CodeJournalUnknown,
+			Message: "there is no claim for this authorization", Where: key.Nonce.String(),
+		}
 	}
 	if err != nil {
 		return 0, facilitator.Settlement{}, fmt.Errorf("read a settlement: %w", err)

@@ -129,7 +129,8 @@ func (j *Journal) Find(ctx context.Context, key facilitator.ClaimKey) (s facilit
 
 // change runs a change of one settlement under the writer's lock.
 func (j *Journal) change(ctx context.Context, what string, key facilitator.ClaimKey,
-	run func(tx *sql.Tx, id int64, s facilitator.Settlement) error) error {
+	run func(tx *sql.Tx, id int64, s facilitator.Settlement) error,
+) error {
 	err := j.db.Write(ctx, func(tx *sql.Tx) error {
 		id, s, err := load(ctx, tx, key)
 		if err != nil {

@@ -39,8 +39,10 @@ func Exercise(t *testing.T, open func(t *testing.T) x402.Claims) {
 
 func claim(seed byte) x402.Claim {
 	c := x402.Claim{
-		Key: x402.ClaimKey{Asset: "eip155:84532/erc20:0x036cbd53842c5426634e7929541ec2318f3dcf7e",
-			Payer: "0x857b06519e91e3a54538791bdbb0e22373e36b66"},
+		Key: x402.ClaimKey{
+			Asset: "eip155:84532/erc20:0x036cbd53842c5426634e7929541ec2318f3dcf7e",
+			Payer: "0x857b06519e91e3a54538791bdbb0e22373e36b66",
+		},
 		ValidBefore: 1_700_000_060, At: start,
 	}
 	c.Key.Nonce[0], c.Key.Nonce[31] = seed, 0xff
@@ -49,8 +51,10 @@ func claim(seed byte) x402.Claim {
 }
 
 func answer(body string) x402.Answer {
-	return x402.Answer{Status: http.StatusOK, Body: []byte(body),
-		Header: http.Header{"Content-Type": {"text/plain"}, "X-Two": {"a", "b"}}}
+	return x402.Answer{
+		Status: http.StatusOK, Body: []byte(body),
+		Header: http.Header{"Content-Type": {"text/plain"}, "X-Two": {"a", "b"}},
+	}
 }
 
 func same(t *testing.T, what string, want, got x402.ClaimRecord) {

@@ -27,9 +27,11 @@ var texts = []string{"plain", "quote \" backslash \\ slash /", "tab\tline\nnul\x
 var integers = []uint64{1, 127, 128, 16383, 16384, 1<<32 + 5, abi.WireIntegerMax}
 
 // decimals sit at the edges of bytes, words and of uint256.
-var decimals = []string{"1", "255", "256", "10000", "18446744073709551615", "18446744073709551616",
+var decimals = []string{
+	"1", "255", "256", "10000", "18446744073709551615", "18446744073709551616",
 	"10000000000000000000000000000000000000000",
-	"115792089237316195423570985008687907853269984665640564039457584007913129639935"}
+	"115792089237316195423570985008687907853269984665640564039457584007913129639935",
+}
 
 // fill sets every field of a message to a value that depends only on where it
 // stands. seed makes siblings differ.

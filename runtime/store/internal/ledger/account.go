@@ -24,8 +24,10 @@ type account struct {
 }
 
 func newAccount(sum Sum) *account {
-	return &account{sum: sum, buckets: map[bucketKey]abi.Amount{}, levels: map[levelKey]abi.Amount{},
-		dirty: map[bucketKey]bool{}}
+	return &account{
+		sum: sum, buckets: map[bucketKey]abi.Amount{}, levels: map[levelKey]abi.Amount{},
+		dirty: map[bucketKey]bool{},
+	}
 }
 
 // clone lets a change try its moves and drop them all when one does not fit.

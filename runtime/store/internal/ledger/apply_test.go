@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime/store"
@@ -36,8 +37,10 @@ func run(t *testing.T, heads map[string]Head, ops ...Op) ([]Result, *Writes) {
 func commitOp(id string, version uint64, slot string, closing store.Closing, add uint64) Op {
 	change := &store.Change{Tenant: "t", ID: id, Version: version, State: "s", Slot: slot, Close: closing, Entry: store.Entry{Kind: "k", Payment: id}}
 	if add > 0 {
-		change.Reserve = []store.Reservation{{Meter: store.Meter{Scope: "tenant", Unit: "usdc"}, Add: abi.NewAmount(add),
-			Limits: []store.Limit{{Name: "l", Window: store.Lifetime(), Max: abi.NewAmount(10)}}}}
+		change.Reserve = []store.Reservation{{
+			Meter: store.Meter{Scope: "tenant", Unit: "usdc"}, Add: abi.NewAmount(add),
+			Limits: []store.Limit{{Name: "l", Window: store.Lifetime(), Max: abi.NewAmount(10)}},
+		}}
 	}
 	return Op{Commit: change}
 }
@@ -79,6 +82,67 @@ func TestLaterOperationsSeeEarlierOnesAndFailuresLeaveNothing(t *testing.T) {
 		if amount != abi.NewAmount(3) || noon-ref.Start >= ref.Width || ref.Start > noon {
 			t.Errorf("bucket %+v holds %s", ref, amount)
 		}
+	}
+}
+
+func deferOp(id string, version uint64, dueMS int64) Op {
+	return Op{Defer: &Defer{Tenant: "t", ID: id, Version: version, Due: time.UnixMilli(dueMS)}}
+}
+
+// storedRows is a database with rows that have a response.
+type storedRows struct {
+	emptyLedger
+	ids []string
+}
+
+func (r storedRows) Lookup(context.Context, Names) (found Found, _ error) {
+	for i, id := range r.ids {
+		found.Rows = append(found.Rows, StoredRow{Born: uint64(i + 1), Row: store.Row{Tenant: "t", Agent: "a", ID: id, Key: id, State: "s", //nolint:gosec // small
+			Slot: id, Version: 4, Response: []byte("answer"), Updated: time.UnixMilli(5)}})
+	}
+	return found, nil
+}
+
+func TestADeferralIsWrittenAloneAndMakesNoEntry(t *testing.T) {
+	answered := commitOp("changed", 4, "changed", store.KeepOpen, 0)
+	answered.Commit.Response = []byte("answer") // the same one
+	first := commitOp("new", 2, "", store.KeepOpen, 0)
+	first.Commit.Response = []byte("first")
+	heads := map[string]Head{"t": {Position: 9, TimeMS: noon}}
+	results, writes, err := Batch(t.Context(), storedRows{ids: []string{"deferred", "changed", "both"}}, &Clock{}, heads, noon+1, []Op{
+		deferOp("deferred", 4, 1000), deferOp("deferred", 4, 2000), deferOp("deferred", 5, 3000), // the second is late
+		answered,
+		deferOp("both", 4, 1000), commitOp("both", 5, "", store.KeepOpen, 0), deferOp("both", 6, 2000),
+		insertOp("new"), deferOp("new", 1, 1000), first,
+		deferOp("nobody", 1, 1000),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, result := range results {
+		got = append(got, fmt.Sprintf("%d %s", result.Row.Version, abi.CodeOf(result.Err)))
+	}
+	if want := "[5  0 conflict 6  5  5  6  7  1  2  3  0 not_found]"; fmt.Sprint(got) != want {
+		t.Errorf("results %v, want %s", got, want)
+	}
+	if len(writes.DeferredRows) != 1 || writes.DeferredRows[0].ID != "deferred" || writes.DeferredRows[0].Due.UnixMilli() != 3000 ||
+		writes.DeferredRows[0].Updated.UnixMilli() != 5 {
+		t.Errorf("deferred rows %+v", writes.DeferredRows)
+	}
+	if len(writes.ChangedRows) != 2 || len(writes.Answered) != 0 || len(writes.NewRows) != 1 || len(writes.Log) != 4 || len(writes.FreedSlots) != 1 {
+		t.Errorf("%d changed, %d answered, %d new rows, %d entries, freed %v",
+			len(writes.ChangedRows), len(writes.Answered), len(writes.NewRows), len(writes.Log), writes.FreedSlots)
+	}
+
+	heads = map[string]Head{"t": {Position: 9, TimeMS: noon}}
+	_, writes, err = Batch(t.Context(), storedRows{ids: []string{"p1"}}, &Clock{}, heads, noon+1, []Op{deferOp("p1", 4, 1000)})
+	if err != nil || writes.Empty() || len(writes.Log) != 0 || len(writes.Heads) != 0 || len(writes.Chains) != 0 || len(writes.ChangedRows) != 0 {
+		t.Errorf("a deferral alone writes %+v, %v", writes, err)
+	}
+	_, writes, err = Batch(t.Context(), storedRows{ids: []string{"p1"}}, &Clock{}, heads, noon+1, []Op{deferOp("p1", 3, 1000)})
+	if err != nil || !writes.Empty() {
+		t.Errorf("a deferral that lost writes %+v, %v", writes, err)
 	}
 }
 

@@ -36,13 +36,17 @@ func (s *State) planBudgets(change *store.Change, now int64) (*plan, error) {
 			continue // a count is final at once: it has nothing to give back
 		}
 		bucket := now - floorMod(now, widths[0])
-		p.opened = append(p.opened, &holdState{isNew: true, Hold: Hold{RowRef: ref, Meter: meter.Meter,
-			Sequence: account.sum.Sequence, Amount: reservation.Add, Bucket: bucket}})
+		p.opened = append(p.opened, &holdState{isNew: true, Hold: Hold{
+			RowRef: ref, Meter: meter.Meter,
+			Sequence: account.sum.Sequence, Amount: reservation.Add, Bucket: bucket,
+		}})
 	}
 	for _, meter := range slices.SortedFunc(maps.Keys(p.accounts), compareMeters) {
 		sum := p.accounts[meter].sum
-		p.moves = append(p.moves, abi.BudgetMove{Meter: meter.Meter, Sequence: sum.Sequence,
-			Before: p.before[meter], After: sum.Total})
+		p.moves = append(p.moves, abi.BudgetMove{
+			Meter: meter.Meter, Sequence: sum.Sequence,
+			Before: p.before[meter], After: sum.Total,
+		})
 	}
 	return p, nil
 }

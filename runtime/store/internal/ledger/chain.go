@@ -22,8 +22,10 @@ func (s *State) seal(agent AgentRef, entry store.Entry, moves []abi.BudgetMove, 
 	if err != nil {
 		return LogWrite{}, fmt.Errorf("seal %s: %w", entry.Kind, err)
 	}
-	return LogWrite{Tenant: agent.Tenant, Agent: agent.Agent, Payment: entry.Payment, Sequence: chain.Sequence + 1,
-		Position: s.heads[agent.Tenant].Position + 1, Entry: sealed, Hash: hash}, nil
+	return LogWrite{
+		Tenant: agent.Tenant, Agent: agent.Agent, Payment: entry.Payment, Sequence: chain.Sequence + 1,
+		Position: s.heads[agent.Tenant].Position + 1, Entry: sealed, Hash: hash,
+	}, nil
 }
 
 // append takes the position and the place in the chain that seal foresaw.

@@ -29,9 +29,11 @@ func (c *Clock) Now(tenant string, readingMS, storedMS int64) (int64, error) {
 	}
 	known := max(storedMS, c.told[tenant])
 	if known-readingMS > clockBehindMax.Milliseconds() || readingMS <= 0 {
-		return 0, &abi.Error{Code: "clock_behind",
+		return 0, &abi.Error{
+			Code:    "clock_behind",
 			Message: fmt.Sprintf("the clock reads %s, the ledger is at %s already", fromMS(readingMS), fromMS(known)),
-			Fix:     "correct the clock of this machine", Retry: abi.RetryLater}
+			Fix:     "correct the clock of this machine", Retry: abi.RetryLater,
+		}
 	}
 	now := max(readingMS, known)
 	c.told[tenant] = now

@@ -24,8 +24,10 @@ func OneRow(found int) error {
 	case 1:
 		return nil
 	}
-	return &abi.Error{Code: "query_invalid", Message: "several tenants have a record with the id to start after",
-		Fix: "name the tenant"}
+	return &abi.Error{
+		Code: "query_invalid", Message: "several tenants have a record with the id to start after",
+		Fix: "name the tenant",
+	}
 }
 
 // CheckLogQuery refuses a log query without a tenant: positions of two tenants have no common order.

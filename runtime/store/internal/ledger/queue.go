@@ -145,8 +145,10 @@ func (q *Queue) answer(batch []*item) {
 func (q *Queue) runSafely(ops []Op) (results []Result) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			results = Fail(ops, &abi.Error{Code: "commit_unknown", Message: "the ledger writer failed",
-				Retry: abi.RetrySameKey, Cause: fmt.Errorf("panic: %v", fault)})
+			results = Fail(ops, &abi.Error{
+				Code: "commit_unknown", Message: "the ledger writer failed",
+				Retry: abi.RetrySameKey, Cause: fmt.Errorf("panic: %v", fault),
+			})
 		}
 	}()
 	return q.run(ops)

@@ -117,6 +117,8 @@ func (s *State) addSums(wants Wants, sums Sums) error {
 
 // corrupt reports a ledger whose sums contradict each other. Nothing can be paid from it before a person looked.
 func corrupt(what string) error {
-	return &abi.Error{Code: "ledger_corrupt", Message: what,
-		Fix: "stop, export the audit log, verify it, and restore the ledger"}
+	return &abi.Error{
+		Code: "ledger_corrupt", Message: what,
+		Fix: "stop, export the audit log, verify it, and restore the ledger",
+	}
 }

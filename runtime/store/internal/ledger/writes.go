@@ -66,8 +66,10 @@ func (w *Writes) Empty() bool { return len(w.Log) == 0 && len(w.DeferredRows) ==
 
 // Writes collects what the applied operations changed.
 func (s *State) Writes() *Writes {
-	w := &Writes{Heads: map[string]Head{}, Chains: map[AgentRef]Chain{}, Meters: map[MeterRef]Sum{},
-		Buckets: map[BucketRef]abi.Amount{}, Log: s.log, Quotes: s.quotes, Agents: s.agentWrites}
+	w := &Writes{
+		Heads: map[string]Head{}, Chains: map[AgentRef]Chain{}, Meters: map[MeterRef]Sum{},
+		Buckets: map[BucketRef]abi.Amount{}, Log: s.log, Quotes: s.quotes, Agents: s.agentWrites,
+	}
 	for tenant, head := range s.heads {
 		if head.moved {
 			w.Heads[tenant] = head.Head

@@ -13,8 +13,10 @@ import (
 
 // wasiImports are the ten functions that the standard Go toolchain links into
 // every module, and that the host has deterministic versions of.
-var wasiImports = []string{"args_get", "args_sizes_get", "clock_time_get", "environ_get", "environ_sizes_get",
-	"fd_write", "poll_oneoff", "proc_exit", "random_get", "sched_yield"}
+var wasiImports = []string{
+	"args_get", "args_sizes_get", "clock_time_get", "environ_get", "environ_sizes_get",
+	"fd_write", "poll_oneoff", "proc_exit", "random_get", "sched_yield",
+}
 
 func TestModulesImportAndExportWhatTheABIAllows(t *testing.T) {
 	if testing.Short() {
