@@ -53,6 +53,9 @@ func (r *Runtime) advance(ctx context.Context, p Payment) (Payment, error) {
 		if event == nil { // nothing to do yet
 			return p, nil
 		}
+		if unchanged(p, event) {
+			return r.postpone(ctx, p)
+		}
 		next, rest, err := r.commit(ctx, p, event)
 		var full *store.NoRoomError
 		switch {
@@ -75,6 +78,28 @@ func (r *Runtime) advance(ctx context.Context, p Payment) (Payment, error) {
 		}
 	}
 	return p, fmt.Errorf("payment %s: no rest after %d steps", p.ID, stepsMax)
+}
+
+// unchanged reports whether an event says only what the payment says already: that nobody knows yet.
+func unchanged(p Payment, event Event) bool {
+	found, ok := event.(Reconciled)
+	return ok && p.State == Unknown && p.Failures == 0 && found.Fate.Life == abi.LifeLive
+}
+
+// postpone lets an unknown payment wait for the next look at the chain without a log entry: it may take many.
+func (r *Runtime) postpone(ctx context.Context, p Payment) (Payment, error) {
+	pause := reconcileEvery
+	if r.expired(p) {
+		pause = reconcileExpiredEvery
+	}
+	row, err := r.config.Store.Defer(ctx, p.Tenant, p.ID, p.Version, r.config.Now().Add(pause))
+	if errors.Is(err, store.ErrConflict) {
+		return r.reread(ctx, p)
+	}
+	if err != nil {
+		return p, fmt.Errorf("payment %s: wait for the chain: %w", p.ID, err)
+	}
+	return fromRow(row)
 }
 
 // setAside gives a payment whose step cannot be recorded a later Due, so that it is tried again after a pause that

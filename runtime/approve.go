@@ -67,12 +67,12 @@ func (r *Runtime) Statement(ctx context.Context, payment, approver string, appro
 		return abi.ApprovalStatement{}, &abi.Error{Code: "not_held", Where: p.ID, Message: fmt.Sprintf("the payment is %s, not held", p.State)}
 	}
 	intent := p.intent()
-	return judge.NewStatement(intent, approver, approve, p.Due, p.Decision.PolicySHA256), nil
+	return judge.NewStatement(intent, approver, approve, p.HoldUntil, p.Decision.PolicySHA256), nil
 }
 
 // expireHold is the work of a held payment: nothing, until nobody answered in time.
 func (r *Runtime) expireHold(_ context.Context, p Payment) (Event, error) {
-	if r.config.Now().Before(p.Due) {
+	if r.config.Now().Before(p.HoldUntil) {
 		return nil, nil
 	}
 	return Rejected{Reason: abi.Reason{Code: "hold_expired", Rule: "approvals", Text: "nobody approved in time"}}, nil

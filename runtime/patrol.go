@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/purserhq/purser/runtime/store"
@@ -79,6 +80,22 @@ func (r *Runtime) takeUpOne(ctx context.Context, row store.Row, wanted func(Paym
 	if err != nil || place == nil { // closing, full, or at work already: the next look finds it again
 		return false
 	}
+	if p, err = r.take(ctx, p); err != nil { // another process has it, or the ledger does not answer
+		r.abandon(place)
+		return errors.Is(err, store.ErrConflict)
+	}
 	r.start(place, p)
 	return true
+}
+
+// take claims a due payment in a ledger that other processes work on too, so that its next step is one process's.
+func (r *Runtime) take(ctx context.Context, p Payment) (Payment, error) {
+	if !r.config.Store.Shared() {
+		return p, nil
+	}
+	row, err := r.config.Store.Defer(ctx, p.Tenant, p.ID, p.Version, r.config.Now().Add(patience[p.State]+takeoverMargin))
+	if err != nil {
+		return p, err
+	}
+	return fromRow(row)
 }

@@ -103,6 +103,12 @@ func (r *Runtime) resume(p Payment) *run {
 		r.abandon(place)
 		return nil
 	}
+	if !undelivered {
+		if p, err = r.take(r.life, p); err != nil { // another process was faster
+			r.abandon(place)
+			return nil
+		}
+	}
 	r.start(place, p)
 	return place
 }

@@ -19,6 +19,8 @@ const (
 	takeoverMargin = 5 * time.Second
 	// reconcileEvery is the pause between two looks at the chain for an unknown payment.
 	reconcileEvery = 3 * time.Second
+	// reconcileExpiredEvery is the same once the authorization has expired and only finality is missing.
+	reconcileExpiredEvery = 5 * time.Second
 	// retryDelayMin and retryDelayMax bound the pause after a failed step; it doubles.
 	retryDelayMin = 500 * time.Millisecond
 	retryDelayMax = 30 * time.Second

@@ -29,7 +29,7 @@ func (p Payment) View() api.View {
 		view.Amount, view.Asset, view.Network, view.Payee = quote.Amount.String(), quote.Asset, quote.Network, quote.Payee
 	}
 	if p.State == Held {
-		view.HoldExpires = &p.Due
+		view.HoldExpires = &p.HoldUntil
 	}
 	if p.Armed != nil {
 		view.Digest = fmt.Sprintf("%x", p.Armed.Digest)

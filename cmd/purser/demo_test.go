@@ -113,7 +113,7 @@ func tamper(t *testing.T, data string) {
 		want string
 	}{
 		"an edited entry":       {[]string{`UPDATE log SET entry = CAST(replace(CAST(entry AS TEXT), 'payment.denied', 'payment.heldxx') AS BLOB) WHERE position = (SELECT max(position) FROM log)`}, "position LAST"},
-		"an edited byte":        {[]string{`UPDATE log SET entry = entry || x'00' WHERE position = 4`}, "position 4"},
+		"an edited byte":        {[]string{`UPDATE log SET entry = CAST(entry || x'00' AS BLOB) WHERE position = 4`}, "position 4"},
 		"an edited hash":        {[]string{`UPDATE log SET hash = zeroblob(32) WHERE position = 7`}, "position 7"},
 		"a deleted entry":       {[]string{`DELETE FROM log WHERE position = 5`}, "position 5"},
 		"the first one deleted": {[]string{`DELETE FROM log WHERE position = 1`}, "position 1"},

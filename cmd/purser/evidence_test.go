@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/purserhq/purser/abi"
@@ -221,4 +222,56 @@ func (w *testWorld) evidenceOf(t testing.TB, data string, key walletKey, limit u
 		runtime: readSQLite(t, filepath.Join(data, fileOf(roleRuntime))), cosigner: readSQLite(t, filepath.Join(data, fileOf(roleCosigner))),
 		transfers: readTransfers(t, w.chain.RPCURL(), w.chain.Token().Reference(), key.wallet.Address), limit: abi.NewAmount(limit),
 	}
+}
+
+// states counts the payments of the runtime's ledger by state.
+func (e evidence) states() map[string]int {
+	counts := map[string]int{}
+	for _, row := range e.runtime.rows {
+		counts[row.state]++
+	}
+	return counts
+}
+
+// delays counts the runtime's delayed steps by the state and the code of what delayed them.
+func (e evidence) delays() map[string]int {
+	counts := map[string]int{}
+	for _, record := range e.runtime.records {
+		var entry abi.Entry
+		if entry.Unmarshal(record.Entry) != nil || entry.Kind != "payment.delayed" {
+			continue
+		}
+		var body struct {
+			From  string
+			Error *abi.Error
+		}
+		if json.Unmarshal(entry.Body, &body) == nil && body.Error != nil {
+			counts[body.From+": "+body.Error.Code+": "+body.Error.Message]++
+		}
+	}
+	return counts
+}
+
+// denials counts denied payments of the runtime's log by the code of a deny.
+func (e evidence) denials(code string) int {
+	count := 0
+	for _, record := range e.runtime.records {
+		var entry abi.Entry
+		if entry.Unmarshal(record.Entry) != nil || entry.Kind != "payment.denied" {
+			continue
+		}
+		var body struct {
+			Reason   *abi.Reason
+			Decision *abi.Decision
+		}
+		if json.Unmarshal(entry.Body, &body) != nil || body.Decision == nil {
+			continue
+		}
+		if slices.ContainsFunc(body.Decision.Verdicts, func(v abi.Verdict) bool {
+			return slices.ContainsFunc(v.Reasons, func(r abi.Reason) bool { return r.Code == code })
+		}) {
+			count++
+		}
+	}
+	return count
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,9 +25,14 @@ import (
 type badFront struct {
 	merchant *httputil.ReverseProxy
 	spoil    func(w http.ResponseWriter, r *http.Request)
+	// late spoils the answer first and hands the payment on afterwards: the chain shows nothing yet.
+	late     bool
 	honest   atomic.Bool
 	payments atomic.Int64
+	handing  sync.WaitGroup
 }
+
+const lateBy = 1500 * time.Millisecond
 
 func (f *badFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("PAYMENT-SIGNATURE") == "" {
@@ -38,8 +44,17 @@ func (f *badFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.merchant.ServeHTTP(w, r)
 		return
 	}
-	swallowed := httptest.NewRecorder()
-	f.merchant.ServeHTTP(swallowed, r.WithContext(context.WithoutCancel(r.Context())))
+	handOn := func(after time.Duration, payment *http.Request) {
+		time.Sleep(after)
+		f.merchant.ServeHTTP(httptest.NewRecorder(), payment) // nobody hears the answer
+	}
+	payment := r.Clone(context.WithoutCancel(r.Context()))
+	if f.late {
+		payment.Body = http.NoBody // the server closes the original with its answer; a GET has none
+		f.handing.Go(func() { handOn(lateBy, payment) })
+	} else {
+		handOn(0, payment)
+	}
 	f.spoil(w, r)
 }
 
@@ -52,7 +67,10 @@ func (f *badFront) standBefore(t *testing.T, world *testWorld) {
 	}
 	f.merchant = httputil.NewSingleHostReverseProxy(target)
 	server := httptest.NewServer(f)
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.Close()
+		f.handing.Wait()
+	})
 	world.merchantURL = server.URL
 }
 
@@ -79,18 +97,23 @@ func neverAnswer(_ http.ResponseWriter, r *http.Request) {
 
 func breakOff(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// TestAMerchantThatTakesTheMoneyAndLosesTheAnswerIsPaidOnce for each key, whatever the agent repeats: the key itself,
+// TestAMerchantThatTakesTheMoneyAndLosesTheAnswerIsPaidOnce is paid once for each key, whatever the agent repeats: the key itself,
 // or the request under other keys. When the merchant comes to its senses the agent gets what was paid for.
 func TestAMerchantThatTakesTheMoneyAndLosesTheAnswerIsPaidOnce(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		spoil func(http.ResponseWriter, *http.Request)
-	}{{"it answers 500 after settlement", answer500}, {"it never answers", neverAnswer}, {"it breaks the connection off", breakOff}} {
+		late  bool
+	}{
+		{"it answers 500 after settlement", answer500, false}, {"it answers 500 before settlement", answer500, true},
+		{"it never answers", neverAnswer, false}, {"it never answers and settles late", neverAnswer, true},
+		{"it breaks the connection off", breakOff, false},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			key := testWallet(t)
 			world := newWorld(t, []paidRoute{{"/paid", abi.NewAmount(oneUSDC), demoReport}}, key)
-			front := &badFront{spoil: c.spoil}
+			front := &badFront{spoil: c.spoil, late: c.late}
 			front.standBefore(t, world)
 			data := t.TempDir()
 			config := world.stackFor(data, world.testPolicy(t, "    max_transaction_usdc: \"1\"\n    daily_spending_limit: \"9\""), key)
@@ -129,9 +152,6 @@ func buyFromBadFront(t *testing.T, world *testWorld, front *badFront, agent *cli
 			t.Errorf("another key for the same request made payment %s, duplicate of %q", other.ID, other.DuplicateOf)
 		}
 	}
-	if front.payments.Load() < 2 {
-		t.Error("the payment was never presented again")
-	}
 	front.honest.Store(true)
 	for i, key := range []string{"the-purchase", "the-next-one"} {
 		view, err := insist(t.Context(), func() *client.Client { return agent }, api.PayParams{Key: key, URL: world.merchantURL + "/paid"})
@@ -141,5 +161,8 @@ func buyFromBadFront(t *testing.T, world *testWorld, front *badFront, agent *cli
 		if isFirst := view.ID == first.ID; isFirst != (i == 0) {
 			t.Errorf("%s is payment %s", key, view.ID)
 		}
+	}
+	if front.payments.Load() < 3 { // once in vain, once again, and the next one
+		t.Error("the first payment was never presented again")
 	}
 }

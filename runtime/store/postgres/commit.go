@@ -23,7 +23,7 @@ const (
 	unknownTimeMax = 15 * time.Second
 	// markTimeMax is how long a mark without a log record is kept: longer than batchTimeMax and unknownTimeMax together,
 	// with room for corrections of the database's clock. A mark that is gone reads as a commit that did not happen; the
-	// repeated deferral then conflicts with its own row, which waits for its Due while no worker believes to hold it.
+	// repeated deferral then conflicts with its own row, which waits for its Due while no worker believes that it holds it.
 	markTimeMax = 5 * time.Minute
 )
 

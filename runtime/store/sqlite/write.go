@@ -36,7 +36,7 @@ func (b *batch) writePayments(ctx context.Context, w *ledger.Writes) error {
 			return err
 		}
 	}
-	for _, row := range w.DeferredRows {
+	for _, row := range w.DeferredRows { // names only what a deferral may change
 		if err := b.exec(ctx, `UPDATE payments SET version = ?, due_ms = ? WHERE tenant = ? AND id = ?`,
 			row.Version, ledger.Millis(row.Due), row.Tenant, row.ID); err != nil {
 			return err

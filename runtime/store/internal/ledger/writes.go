@@ -61,7 +61,8 @@ type AgentWrite struct {
 	IsNew bool
 }
 
-// Empty reports whether there is nothing to commit: everything but a deferral makes a log record.
+// Empty reports whether there is nothing to commit: every operation makes a log record, except a
+// deferral, which changes a row alone.
 func (w *Writes) Empty() bool { return len(w.Log) == 0 && len(w.DeferredRows) == 0 }
 
 // Writes collects what the applied operations changed.
