@@ -73,8 +73,10 @@ func newPairing(t testing.TB) *pairing {
 			t.Fatal(err)
 		}
 	}
-	p.pair, err = NewPair(PairConfig{Wallet: Wallet{ID: "main", PublicKey: p.engine.PublicKey()}, Engine: p.engine, CoSigner: p.cosigner,
-		Identity: p.ours, CoSignerKey: p.theirs.Public(), Random: rand.Reader})
+	p.pair, err = NewPair(PairConfig{
+		Wallet: Wallet{ID: "main", PublicKey: p.engine.PublicKey()}, Engine: p.engine, CoSigner: p.cosigner,
+		Identity: p.ours, CoSignerKey: p.theirs.Public(), Random: rand.Reader,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,8 +105,10 @@ func TestAMerchantThatTakesTheMoneyAndLosesTheAnswerIsPaidOnce(t *testing.T) {
 		spoil func(http.ResponseWriter, *http.Request)
 		late  bool
 	}{
-		{"it answers 500 after settlement", answer500, false}, {"it answers 500 before settlement", answer500, true},
-		{"it never answers", neverAnswer, false}, {"it never answers and settles late", neverAnswer, true},
+		{"it answers 500 after settlement", answer500, false},
+		{"it answers 500 before settlement", answer500, true},
+		{"it never answers", neverAnswer, false},
+		{"it never answers and settles late", neverAnswer, true},
 		{"it breaks the connection off", breakOff, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

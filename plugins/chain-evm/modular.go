@@ -42,7 +42,7 @@ func (n number) half() (h number) {
 	for i := range n {
 		h[i] = n[i] >> 1
 		if i < 3 {
-			h[i] |= n[i+1] << 63
+			h[i] |= n[i+1] << 63 // #nosec G602 -- the loop ends at the array
 		}
 	}
 	return h

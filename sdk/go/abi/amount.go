@@ -75,7 +75,7 @@ func (a Amount) Word() [32]byte {
 	var word [32]byte
 	for i := range word {
 		place := len(word) - 1 - i
-		word[i] = byte(a.words[place/8] >> (8 * (place % 8)))
+		word[i] = byte(a.words[place/8] >> (8 * (place % 8))) // #nosec G115 -- one byte of the word
 	}
 	return word
 }
