@@ -51,7 +51,7 @@ func (s *spill) text() string {
 
 // spellings are the ways a secret may have been written down: its text or bytes, hex, decimal, and base64 at any offset.
 func spellings(secret []byte) []string {
-	all := []string{string(secret), hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret)), fmt.Sprint(secret), new(big.Int).SetBytes(secret).String()}
+	all := []string{string(secret), hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret)), fmt.Sprintf("%d", secret), new(big.Int).SetBytes(secret).String()}
 	for offset := range 3 { // base64 depends on where in its group of three a byte stands: the first and last groups are cut
 		padded := append(make([]byte, offset), secret...)
 		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {

@@ -53,7 +53,7 @@ func insist(ctx context.Context, connect func() *client.Client, params api.PayPa
 		}
 		select {
 		case <-ctx.Done():
-			return view, fmt.Errorf("key %s is still %s (%v): %w", params.Key, view.State, err, ctx.Err())
+			return view, fmt.Errorf("key %s is still %s (%w): %w", params.Key, view.State, err, ctx.Err())
 		case <-time.After(repeatPause):
 		}
 	}
