@@ -31,7 +31,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(pgtest.Main(m))
+	code := pgtest.Main(m)
+	_ = os.RemoveAll(binaryOnce.folder) // best effort; nothing was built when it is empty
+	os.Exit(code)
 }
 
 // childConfig is a stackConfig as far as it crosses to another process. The wallet is always the test one.

@@ -23,19 +23,18 @@ import (
 // binaryOnce compiles the binary once a run: the command line is tested as users run it.
 var binaryOnce struct {
 	sync.Once
-	path string
-	err  error
+	folder, path string
+	err          error
 }
 
 func compiled(t testing.TB) string {
 	t.Helper()
 	binaryOnce.Do(func() {
-		folder, err := os.MkdirTemp("", "purser-cli-test-") //nolint:usetesting // one binary for all tests, whichever ends first
-		if err != nil {
-			binaryOnce.err = err
+		binaryOnce.folder, binaryOnce.err = os.MkdirTemp("", "purser-cli-test-") //nolint:usetesting // one binary for all tests, removed by TestMain
+		if binaryOnce.err != nil {
 			return
 		}
-		binaryOnce.path = filepath.Join(folder, "purser")
+		binaryOnce.path = filepath.Join(binaryOnce.folder, "purser")
 		command := exec.CommandContext(context.Background(), "go", "build", "-o", binaryOnce.path, ".") // #nosec G204 -- a constant command
 		if text, err := command.CombinedOutput(); err != nil {
 			binaryOnce.err = fmt.Errorf("%w\n%s", err, text)

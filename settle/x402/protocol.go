@@ -153,7 +153,7 @@ func offersOf(required PaymentRequired) ([]settle.Offer, error) {
 // An offer is recorded with every decision about it and echoed with the payment, so one that only just fits into a 402
 // would not fit there: a key repeated in each pointer under it multiplies.
 const (
-	offerBytesMax = 3 << 10 // the offer, its resource and its extensions together, as they came
+	offerBytesMax = 4608 // the offer, its resource and its extensions together, as they came
 	extraBytesMax = 2 << 10
 	extraEntries  = 32
 	payToBytes    = 20
@@ -192,7 +192,10 @@ func offerOf(required PaymentRequired, accepted Requirements) (settle.Offer, err
 			return settle.Offer{}, err
 		}
 	}
-	if total := len(raw) + len(offer.Resource) + len(offer.Extensions); total > offerBytesMax || len(quote.Extra) > extraEntries {
+	if len(raw)+len(offer.Resource)+len(offer.Extensions) > offerBytesMax {
+		offer.Extensions = nil // a merchant takes a payment that echoes none of them
+	}
+	if total := len(raw) + len(offer.Resource); total > offerBytesMax || len(quote.Extra) > extraEntries {
 		return settle.Offer{}, fault(CodeTooLarge, "", "the offer has %d bytes and %d members in extra, want at most %d and %d", total, len(quote.Extra), offerBytesMax, extraEntries)
 	}
 	return offer, nil
