@@ -31,7 +31,7 @@ type suite struct {
 var suites = []suite{
 	{"decision", "./runtime/judge", "Decision", "300x", "", "policy check of the founding article: 8 ms p95; native-rules is the peer of the plugins; plugins run in a fresh instance"},
 	{"durable", "./internal/sqldb", "Fsync", "1s", "", "the limit of one caller: one flushed append on the same disk"},
-	{"durable", "./runtime/store/sqlite", "DurableDecisions", "2s", "sqlite", "fsync above, a decision being two commits; group commit lifts it with callers"},
+	{"durable", "./runtime/store/sqlite", "DurableDecisions", "2s", "sqlite", "fsync above, a decision being two commits; 1, 16 and 64 agents at once, group commit lifts it"},
 	{"durable", "./runtime/store/postgres", "DurableDecisions", "2s", "postgres", "sqlite above"},
 	{"sign", "./signer/mpc", "ColdSignature", "10x", "cold", "the founding article: 140 ms p95, with warm sessions; this version signs cold only"},
 	{"sign", "./signer/mpc", "SingleKeySignature", "1000x", "single-key", "the peer of cold: a machine that holds the whole key"},

@@ -63,10 +63,10 @@ func Bench(b *testing.B, ledger store.Store, callers int) {
 	var next atomic.Int64
 	var group sync.WaitGroup
 	b.ResetTimer()
-	for range callers {
+	for agent := range callers { // each caller is an agent of its own
 		group.Go(func() {
 			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
-				if err := Decision(b.Context(), ledger, "acme", fmt.Sprint("a", i%100), fmt.Sprint("p", i), 1<<50); err != nil {
+				if err := Decision(b.Context(), ledger, "acme", fmt.Sprint("a", agent), fmt.Sprint("p", i), 1<<50); err != nil {
 					b.Errorf("decision %d: %v", i, err)
 					return
 				}
