@@ -56,7 +56,7 @@ func LoadLevel(t testing.TB, ledger store.Store, tenant string) uint64 {
 	return n
 }
 
-// Bench makes b.N decisions with some callers, spread over 100 agents of one tenant that share a budget, and closes
+// Bench makes b.N decisions with some callers, each an agent of its own in one tenant whose budget they share, and closes
 // the ledger. Only the decisions are timed.
 func Bench(b *testing.B, ledger store.Store, callers int) {
 	b.Helper()
