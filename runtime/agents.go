@@ -42,11 +42,15 @@ func (r *Runtime) CreateAgent(ctx context.Context, id, wallet string, groups []s
 	return r.putToken(ctx, store.Agent{Tenant: r.config.Tenant, ID: id, Wallet: wallet, Groups: groups}, "agent.created")
 }
 
-// RotateAgent replaces an agent's token; the old one stops working in the same transaction.
+// RotateAgent replaces an agent's token; the old one stops working in the same transaction. A revoked agent stays
+// revoked: its access ended for a reason.
 func (r *Runtime) RotateAgent(ctx context.Context, id string) (Token, error) {
 	agent, err := r.Agent(ctx, id)
 	if err != nil {
 		return Token{}, err
+	}
+	if agent.Revoked {
+		return Token{}, errRevoked(id)
 	}
 	return r.putToken(ctx, agent, "agent.rotated")
 }
@@ -88,7 +92,6 @@ func (r *Runtime) putToken(ctx context.Context, agent store.Agent, kind string) 
 	}
 	token := Token{text: tokenPrefix + base64.RawURLEncoding.EncodeToString(secret)}
 	agent.TokenSHA256 = sha256.Sum256([]byte(token.text))
-	agent.Revoked = false
 	return token, r.putAgent(ctx, agent, kind)
 }
 

@@ -72,6 +72,9 @@ type CoSigner struct {
 	life    context.Context
 	end     context.CancelFunc
 	working sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
 }
 
 var _ signer.CoSigner = (*CoSigner)(nil)
@@ -112,8 +115,21 @@ func Open(ctx context.Context, config Config) (*CoSigner, error) {
 // Reload makes later decisions use another policy bundle and its plugins.
 func (c *CoSigner) Reload(j *judge.Judge) { c.judge.Store(j) }
 
+// begin counts one more session, unless Close was called: whoever waits for the sessions must not meet a new one.
+func (c *CoSigner) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.working.Add(1)
+	}
+	return !c.closed
+}
+
 // Close cuts sessions off and waits for them.
 func (c *CoSigner) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	c.end()
 	c.working.Wait()
 	return nil

@@ -30,7 +30,10 @@ func (c *CoSigner) Join(ctx context.Context, promise *abi.Armed, opening signer.
 	default:
 		return signer.Opening{}, &abi.Error{Code: "busy", Message: fmt.Sprintf("%d signing sessions are running already", sessionsMax), Retry: abi.RetryLater}
 	}
-	c.working.Add(1)
+	if !c.begin() {
+		<-c.places
+		return signer.Opening{}, &abi.Error{Code: "closing", Message: "the co-signer is shutting down", Retry: abi.RetryLater}
+	}
 	go func() {
 		defer c.working.Done()
 		defer func() { <-c.places }()
