@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/client"
 	"github.com/purserhq/purser/runtime/judge"
 )
 
@@ -24,46 +26,29 @@ func approvalsCommand(out *console) *cobra.Command {
 
 func approvalsList(out *console) *cobra.Command {
 	var where remote
-	command := &cobra.Command{
-		Use: "list", Short: "List payments that wait for a person", Args: exactly(0, "none"),
-		RunE: func(command *cobra.Command, _ []string) error {
-			client, err := where.as(operatorName)
-			if err != nil {
-				return err
-			}
-			held, err := client.Held(command.Context())
-			if err != nil {
-				return err
-			}
-			text := ""
-			for _, view := range held {
-				text += out.describe(view) + "\n"
-			}
-			return out.result(map[string]any{"held": held}, text)
-		},
-	}
-	where.flags(command)
-	return command
+	return where.asOperator("list", "List payments that wait for a person", exactly(0, "none"), func(ctx context.Context, operator *client.Client, _ []string) error {
+		held, err := operator.Held(ctx)
+		if err != nil {
+			return err
+		}
+		text := ""
+		for _, view := range held {
+			text += out.describe(view) + "\n"
+		}
+		return out.result(map[string]any{"held": held}, text)
+	})
 }
 
 func approvalsShow(out *console) *cobra.Command {
 	var where remote
-	command := &cobra.Command{
-		Use: "show PAYMENT", Short: "Show one payment with everything that was said about it", Args: exactly(1, "PAYMENT"),
-		RunE: func(command *cobra.Command, args []string) error {
-			client, err := where.as(operatorName)
-			if err != nil {
-				return err
-			}
-			view, err := client.Payment(command.Context(), args[0])
+	return where.asOperator("show PAYMENT", "Show one payment with everything that was said about it", exactly(1, "PAYMENT"),
+		func(ctx context.Context, operator *client.Client, args []string) error {
+			view, err := operator.Payment(ctx, args[0])
 			if err != nil {
 				return err
 			}
 			return out.result(view, out.describe(view)+"\n")
-		},
-	}
-	where.flags(command)
-	return command
+		})
 }
 
 // approvalsAnswer signs on the approver's own machine: the statement names payee, asset, amount and resource, and what
@@ -92,6 +77,10 @@ func approvalsAnswer(out *console, approve bool) *cobra.Command {
 			statement, err := client.Statement(command.Context(), args[0], approver, approve)
 			if err != nil {
 				return err
+			}
+			// What is signed is what was asked for: a server could answer a rejection with a statement that approves.
+			if statement.Payment != args[0] || statement.Approver != approver || statement.Approve != approve {
+				return &abi.Error{Code: "answer_invalid", Where: args[0], Message: "the server answered with a statement for something else", Fix: "nothing was signed; do not trust this server"}
 			}
 			out.note("%s %s USDC to %s for %s %s, until %s", name, statement.AmountMax.FormatDecimal(usdcDecimals), statement.Payee, statement.Agent,
 				statement.ResourceURL, time.Unix(int64(statement.ExpiresUnixS), 0).UTC().Format(time.RFC3339)) //nolint:gosec // at most 2^53-1, by the codec

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,6 +45,22 @@ func (r *remote) as(name string) (*client.Client, error) {
 		}
 	}
 	return client.New(r.server, client.Token(strings.TrimSpace(string(text))), nil)
+}
+
+// asOperator is a command that calls a running purser as its operator.
+func (r *remote) asOperator(use, short string, args cobra.PositionalArgs, call func(context.Context, *client.Client, []string) error) *cobra.Command {
+	command := &cobra.Command{
+		Use: use, Short: short, Args: args,
+		RunE: func(command *cobra.Command, args []string) error {
+			operator, err := r.as(operatorName)
+			if err != nil {
+				return err
+			}
+			return call(command.Context(), operator, args)
+		},
+	}
+	r.flags(command)
+	return command
 }
 
 func tokenPath(data, name string) string { return filepath.Join(data, tokensFolder, name+".token") }

@@ -104,6 +104,13 @@ func openStack(ctx context.Context, config stackConfig) (_ *stack, err error) {
 	if err := os.MkdirAll(config.data, 0o700); err != nil {
 		return nil, err
 	}
+	if config.postgres == "" { // these ledgers are one process's
+		release, err := lockFolder(config.data)
+		if err != nil {
+			return nil, err
+		}
+		s.onClose(release)
+	}
 	if err := s.openSandbox(); err != nil {
 		return nil, err
 	}
