@@ -4,11 +4,15 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"strconv"
 	"strings"
 )
 
 // AmountDigitsMax is the number of decimal digits in the largest uint256.
 const AmountDigitsMax = 78
+
+// amountChunkDigits is the number of decimal digits that always fit in a word.
+const amountChunkDigits = 19
 
 // Amount is a number of the smallest unit of an asset (for USDC: millionths of
 // a dollar). It is a uint256: it is comparable with ==, immutable, cannot hold
@@ -41,13 +45,24 @@ func ParseAmount(s string) (Amount, error) {
 		return Amount{}, errAmount("amount_invalid", "amount %q has a leading zero", s)
 	}
 	var a Amount
-	for i := range len(s) {
-		digit := s[i] - '0'
-		if digit > 9 {
-			return Amount{}, errAmount("amount_invalid", "amount %q holds %q, want digits only", s, s[i])
+	for rest := s; rest != ""; {
+		// Digits go into one word as far as they fit, and from there into the four.
+		part, scale := uint64(0), uint64(1)
+		digits := rest[:min(len(rest), amountChunkDigits)]
+		for i := range len(digits) {
+			digit := digits[i] - '0'
+			if digit > 9 {
+				return Amount{}, errAmount("amount_invalid", "amount %q holds %q, want digits only", s, digits[i])
+			}
+			part, scale = part*10+uint64(digit), scale*10
+		}
+		rest = rest[len(digits):]
+		if a.IsZero() {
+			a = NewAmount(part)
+			continue
 		}
 		var overflow bool
-		if a, overflow = a.mulAdd(10, uint64(digit)); overflow {
+		if a, overflow = a.mulAdd(scale, part); overflow {
 			return Amount{}, errAmount("amount_overflow", "amount %q is above 2^256-1", s)
 		}
 	}
@@ -175,13 +190,34 @@ func (a *Amount) divMod10e19() (remainder uint64) {
 	return remainder
 }
 
+// appendDecimal appends the digits of String to b.
+func (a Amount) appendDecimal(b []byte) []byte {
+	if small, ok := a.Uint64(); ok {
+		return strconv.AppendUint(b, small, 10)
+	}
+	// From the right, a word's worth of digits at a time.
+	var digits [5 * amountChunkDigits]byte
+	at := len(digits)
+	for {
+		chunk, small := a.Uint64()
+		if !small {
+			chunk = a.divMod10e19()
+		}
+		for n := 0; small && chunk > 0 || !small && n < amountChunkDigits; n++ {
+			at--
+			digits[at] = byte('0' + chunk%10)
+			chunk /= 10
+		}
+		if small {
+			return append(b, digits[at:]...)
+		}
+	}
+}
+
 // String returns the decimal digits, the only spelling ParseAmount takes.
 func (a Amount) String() string {
-	if small, ok := a.Uint64(); ok {
-		return fmt.Sprint(small)
-	}
-	chunk := a.divMod10e19()
-	return a.String() + fmt.Sprintf("%019d", chunk)
+	var digits [AmountDigitsMax]byte
+	return string(a.appendDecimal(digits[:0]))
 }
 
 // MarshalText writes the decimal digits; in JSON an Amount is a string.

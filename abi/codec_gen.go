@@ -6,7 +6,7 @@ package abi
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *JSONEntry) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("JSONEntry")
 }
@@ -52,7 +52,7 @@ func (m *JSONEntry) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *ConfigureRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("ConfigureRequest")
 }
@@ -103,7 +103,7 @@ func (m *ConfigureRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *ConfigProblem) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("ConfigProblem")
 }
@@ -146,7 +146,7 @@ func (m *ConfigProblem) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *ConfigureResult) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("ConfigureResult")
 }
@@ -197,7 +197,7 @@ func (m *ConfigureResult) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *AgentRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("AgentRequest")
 }
@@ -264,7 +264,7 @@ func (m *AgentRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Intent) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Intent")
 }
@@ -356,7 +356,7 @@ func (m *Intent) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Quote) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Quote")
 }
@@ -437,7 +437,7 @@ func (m *Quote) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Agent) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Agent")
 }
@@ -489,7 +489,7 @@ func (m *Agent) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *BudgetLevel) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("BudgetLevel")
 }
@@ -541,7 +541,7 @@ func (m *BudgetLevel) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *QuoteSample) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("QuoteSample")
 }
@@ -584,7 +584,7 @@ func (m *QuoteSample) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *QuoteHistory) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("QuoteHistory")
 }
@@ -635,7 +635,7 @@ func (m *QuoteHistory) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *PayeeHistory) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("PayeeHistory")
 }
@@ -681,7 +681,7 @@ func (m *PayeeHistory) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Facts) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Facts")
 }
@@ -749,7 +749,7 @@ func (m *Facts) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Approval) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Approval")
 }
@@ -795,7 +795,7 @@ func (m *Approval) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *DecideRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("DecideRequest")
 }
@@ -892,7 +892,7 @@ func (m *DecideRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Reason) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Reason")
 }
@@ -947,7 +947,7 @@ func (m *Reason) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Obligation) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Obligation")
 }
@@ -990,7 +990,7 @@ func (m *Obligation) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *DecideResult) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("DecideResult")
 }
@@ -1052,7 +1052,7 @@ func (m *DecideResult) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Verdict) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Verdict")
 }
@@ -1127,7 +1127,7 @@ func (m *Verdict) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *PluginRun) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("PluginRun")
 }
@@ -1188,7 +1188,7 @@ func (m *PluginRun) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Decision) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Decision")
 }
@@ -1248,7 +1248,7 @@ func (m *Decision) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *DescribeRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("DescribeRequest")
 }
@@ -1284,7 +1284,7 @@ func (m *DescribeRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *DescribeResult) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("DescribeResult")
 }
@@ -1354,7 +1354,7 @@ func (m *DescribeResult) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Query) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Query")
 }
@@ -1403,7 +1403,7 @@ func (m *Query) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Answer) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Answer")
 }
@@ -1449,7 +1449,7 @@ func (m *Answer) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Rejection) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Rejection")
 }
@@ -1495,7 +1495,7 @@ func (m *Rejection) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *NeedsRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("NeedsRequest")
 }
@@ -1561,7 +1561,7 @@ func (m *NeedsRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *NeedsResult) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("NeedsResult")
 }
@@ -1622,7 +1622,7 @@ func (m *NeedsResult) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *BuildRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("BuildRequest")
 }
@@ -1708,7 +1708,7 @@ func (m *BuildRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Summary) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Summary")
 }
@@ -1769,7 +1769,7 @@ func (m *Summary) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *SigningRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("SigningRequest")
 }
@@ -1828,7 +1828,7 @@ func (m *SigningRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *BuildResult) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("BuildResult")
 }
@@ -1892,7 +1892,7 @@ func (m *BuildResult) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Signed) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Signed")
 }
@@ -1935,7 +1935,7 @@ func (m *Signed) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *AssembleRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("AssembleRequest")
 }
@@ -1986,7 +1986,7 @@ func (m *AssembleRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *AssembleResult) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("AssembleResult")
 }
@@ -2039,7 +2039,7 @@ func (m *AssembleResult) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *VerifyRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("VerifyRequest")
 }
@@ -2106,7 +2106,7 @@ func (m *VerifyRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *VerifyResult) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("VerifyResult")
 }
@@ -2166,7 +2166,7 @@ func (m *VerifyResult) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *PlanRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("PlanRequest")
 }
@@ -2227,7 +2227,7 @@ func (m *PlanRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Template) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Template")
 }
@@ -2279,7 +2279,7 @@ func (m *Template) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *PlanResult) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("PlanResult")
 }
@@ -2340,7 +2340,7 @@ func (m *PlanResult) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *FactsRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("FactsRequest")
 }
@@ -2401,7 +2401,7 @@ func (m *FactsRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *FactsResult) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("FactsResult")
 }
@@ -2475,7 +2475,7 @@ func (m *FactsResult) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *ApprovalStatement) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("ApprovalStatement")
 }
@@ -2551,7 +2551,7 @@ func (m *ApprovalStatement) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *ConsultRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("ConsultRequest")
 }
@@ -2619,7 +2619,7 @@ func (m *ConsultRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *ArmRequest) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("ArmRequest")
 }
@@ -2711,7 +2711,7 @@ func (m *ArmRequest) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Armed) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Armed")
 }
@@ -2805,7 +2805,7 @@ func (m *Armed) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Entry) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("Entry")
 }
@@ -2880,7 +2880,7 @@ func (m *Entry) decode(b []byte) error {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *BudgetMove) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish("BudgetMove")
 }

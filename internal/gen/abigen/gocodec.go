@@ -27,7 +27,7 @@ func goEncoder(b *bytes.Buffer, m *message) {
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *%s) Marshal() ([]byte, error) {
-	var e wireEncoder
+	e := newWireEncoder()
 	m.encode(&e)
 	return e.finish(%q)
 }

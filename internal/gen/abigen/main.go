@@ -56,6 +56,13 @@ func outputs(root string) ([]output, error) {
 		{"sdk/go/abi/messages_gen.go", func() ([]byte, error) { return goMessages(s, nil) }},
 		{"sdk/go/abi/codec_gen.go", func() ([]byte, error) { return goCodec(s) }},
 		{"sdk/go/abi/wire_gen.go", func() ([]byte, error) { return goWireCopy(wire), nil }},
+		{"sdk/c/include/purser_messages.h", func() ([]byte, error) { return cHeader(s) }},
+		{"sdk/c/src/purser_messages.c", func() ([]byte, error) { return cCodec(s) }},
+		{"internal/sdktest/testdata/c/messages_gen.h", func() ([]byte, error) { return cRegistry(s) }},
+		{"sdk/assemblyscript/assembly/messages.ts", func() ([]byte, error) { return asMessages(s) }},
+		{"sdk/assemblyscript/testdata/codec/registry.ts", func() ([]byte, error) { return asRegistry(s), nil }},
+		{"sdk/rust/src/messages_gen.rs", func() ([]byte, error) { return rustMessages(s) }},
+		{"sdk/rust/tests/vectors/registry_gen.rs", func() ([]byte, error) { return rustRegistry(s) }},
 	}
 	var files []output
 	for _, end := range backEnds {

@@ -9,6 +9,9 @@ import (
 // amountDigitsMax is the number of decimal digits in the largest uint256.
 const amountDigitsMax = 78
 
+// amountChunkDigits is the number of decimal digits that always fit in a word.
+const amountChunkDigits = 19
+
 // Amount is a number of the smallest unit of an asset (for USDC: millionths of
 // a dollar), a uint256. It is comparable with ==, immutable, cannot hold a
 // fraction and cannot be negative. The zero value is zero.
@@ -32,13 +35,24 @@ func ParseAmount(s string) (Amount, error) {
 		return Amount{}, errAmountSpelling
 	}
 	var a Amount
-	for i := range len(s) {
-		digit := s[i] - '0'
-		if digit > 9 {
-			return Amount{}, errAmountSpelling
+	for rest := s; rest != ""; {
+		// Digits go into one word as far as they fit, and from there into the four.
+		part, scale := uint64(0), uint64(1)
+		digits := rest[:min(len(rest), amountChunkDigits)]
+		for i := range len(digits) {
+			digit := digits[i] - '0'
+			if digit > 9 {
+				return Amount{}, errAmountSpelling
+			}
+			part, scale = part*10+uint64(digit), scale*10
+		}
+		rest = rest[len(digits):]
+		if a.IsZero() {
+			a = NewAmount(part)
+			continue
 		}
 		var fits bool
-		if a, fits = a.mulAdd(10, uint64(digit)); !fits {
+		if a, fits = a.mulAdd(scale, part); !fits {
 			return Amount{}, errAmountSpelling
 		}
 	}
@@ -146,29 +160,38 @@ func (a Amount) Uint64() (n uint64, ok bool) {
 	return a.words[0], a.words[1]|a.words[2]|a.words[3] == 0
 }
 
-// String returns the decimal digits, the only spelling ParseAmount takes.
-func (a Amount) String() string {
-	// Chunks of 19 digits, the most that fit in a word, written from the right.
-	const tenTo19, chunkDigits = 10_000_000_000_000_000_000, 19
-	var digits [5 * chunkDigits]byte
+// appendDecimal appends the digits of String to b.
+func (a Amount) appendDecimal(b []byte) []byte {
+	if small, ok := a.Uint64(); ok {
+		return strconv.AppendUint(b, small, 10)
+	}
+	// From the right, a word's worth of digits at a time.
+	const tenTo19 = 10_000_000_000_000_000_000
+	var digits [5 * amountChunkDigits]byte
 	at := len(digits)
 	for {
-		if n, small := a.Uint64(); small {
-			text := strconv.FormatUint(n, 10)
-			at -= len(text)
-			copy(digits[at:], text)
-			return string(digits[at:])
+		chunk, small := a.Uint64()
+		if !small {
+			chunk = 0
+			for i := len(a.words) - 1; i >= 0; i-- {
+				a.words[i], chunk = bits.Div64(chunk, a.words[i], tenTo19)
+			}
 		}
-		var chunk uint64
-		for i := len(a.words) - 1; i >= 0; i-- {
-			a.words[i], chunk = bits.Div64(chunk, a.words[i], tenTo19)
-		}
-		for range chunkDigits {
+		for n := 0; small && chunk > 0 || !small && n < amountChunkDigits; n++ {
 			at--
 			digits[at] = byte('0' + chunk%10)
 			chunk /= 10
 		}
+		if small {
+			return append(b, digits[at:]...)
+		}
 	}
+}
+
+// String returns the decimal digits, the only spelling ParseAmount takes.
+func (a Amount) String() string {
+	var digits [amountDigitsMax]byte
+	return string(a.appendDecimal(digits[:0]))
 }
 
 // MarshalText writes the decimal digits.

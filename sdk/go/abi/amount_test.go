@@ -65,3 +65,22 @@ func TestOutcomesFailClosed(t *testing.T) {
 		t.Errorf("an unknown name reads as %s", got)
 	}
 }
+
+// The last word's worth of digits can be one digit longer than the others.
+func TestAmountsAroundEveryPowerOfTenAreSpelledRight(t *testing.T) {
+	power := big.NewInt(1)
+	for ; power.BitLen() <= 256; power.Mul(power, big.NewInt(10)) {
+		for _, factor := range []int64{1, 2, 9} {
+			for _, off := range []int64{-1, 0, 1} {
+				want := new(big.Int).Add(new(big.Int).Mul(power, big.NewInt(factor)), big.NewInt(off))
+				if want.BitLen() > 256 {
+					continue
+				}
+				a, err := ParseAmount(want.String())
+				if err != nil || a.String() != want.String() || new(big.Int).SetBytes(a.Bytes()).Cmp(want) != 0 {
+					t.Errorf("%s is read and written as %s, %v", want, a, err)
+				}
+			}
+		}
+	}
+}

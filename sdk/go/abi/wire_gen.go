@@ -31,6 +31,11 @@ type wireEncoder struct {
 	err error
 }
 
+// usualMessageBytes is room for most messages, so that few are moved while they are written.
+const usualMessageBytes = 1024
+
+func newWireEncoder() wireEncoder { return wireEncoder{b: make([]byte, 0, usualMessageBytes)} }
+
 func (e *wireEncoder) fail(where, problem string) {
 	if e.err == nil {
 		e.err = badMessage(where, problem)
@@ -115,9 +120,22 @@ func (e *wireEncoder) amount(field uint64, a Amount) {
 		return
 	}
 	mark := e.begin(field)
-	e.text(1, "Amount.decimal", a.String())
-	e.bytes(2, a.Bytes())
+	decimal := e.begin(1)
+	e.b = a.appendDecimal(e.b)
+	e.end(decimal)
+	word := a.Word()
+	zeros := 0
+	for word[zeros] == 0 {
+		zeros++
+	}
+	e.bytes(2, word[zeros:])
 	e.end(mark)
+}
+
+// spelled reports whether decimal is how the amount is written.
+func (a Amount) spelled(decimal []byte) bool {
+	var digits [5 * amountChunkDigits]byte
+	return string(a.appendDecimal(digits[:0])) == string(decimal)
 }
 
 func (e *wireEncoder) count(where string, n int) {
@@ -294,12 +312,15 @@ func (d *wireDecoder) utf8(where string) string {
 	return string(d.data)
 }
 
-func (d *wireDecoder) bytes(where string) []byte {
+// view returns the content of a field of bytes, aliasing the input.
+func (d *wireDecoder) view(where string) []byte {
 	if d.singular(where, wireBytes) && len(d.data) == 0 {
 		d.fail(where, "empty bytes are not written")
 	}
-	return append([]byte(nil), d.data...)
+	return d.data
 }
+
+func (d *wireDecoder) bytes(where string) []byte { return append([]byte(nil), d.view(where)...) }
 
 func (d *wireDecoder) inner(where string) ([]byte, bool) {
 	return d.data, d.singular(where, wireBytes)
@@ -320,14 +341,13 @@ func (d *wireDecoder) amount(where string) Amount {
 		return Amount{}
 	}
 	inner := wireDecoder{message: where, rest: d.data}
-	var decimal string
-	var bigEndian []byte
+	var decimal, bigEndian []byte // both alias the input
 	for inner.next() {
 		switch inner.field {
 		case 1:
-			decimal = inner.text(where)
+			decimal = inner.view(where)
 		case 2:
-			bigEndian = inner.bytes(where)
+			bigEndian = inner.view(where)
 		default:
 			inner.fail(where, "field is not known")
 		}
@@ -336,7 +356,7 @@ func (d *wireDecoder) amount(where string) Amount {
 	a, err := AmountFromBytes(bigEndian)
 	if err != nil {
 		d.fail(where, "amount is not the shortest form of a uint256")
-	} else if a.IsZero() || a.String() != decimal {
+	} else if a.IsZero() || !a.spelled(decimal) {
 		d.fail(where, "decimal and big-endian amount differ")
 	}
 	if d.err != nil {
