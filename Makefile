@@ -14,10 +14,10 @@ MODULES   := $(shell find . -name go.mod -not -path '*/node_modules/*' -not -pat
 RACE      ?= ./runtime/... ./signer/... ./settle/x402/... ./settle/facilitator/... ./settle/journal/... ./internal/sandbox/... ./internal/sqldb/...
 LINT      := bin/golangci-lint
 
-.PHONY: help build demo test check race lint fmt fuzz bench plugins generate cover interop vuln $(LINT)
+.PHONY: help build demo test check race lint fmt fuzz soak bench bench-plugins plugins generate cover interop vuln $(LINT)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: plugins ## build bin/purser with the bundled plugins
 	$(GO) build $(BUILD) -o bin/purser ./cmd/purser
@@ -50,8 +50,18 @@ race: plugins ## run the tests of concurrent packages under the race detector (n
 fuzz: plugins ## fuzz each target for FUZZTIME (10s)
 	@GO='$(GO)' MODULES='$(MODULES)' FUZZTIME=$(FUZZTIME) .ci/fuzz
 
+# What reads bytes of strangers on their way into the sandbox.
+SOAK := sandbox.* Fuzz|/abi Fuzz|/schema Fuzz|/trust Fuzz|/oci Fuzz
+SOAKTIME ?= 30m
+soak: plugins ## fuzz loader, meter, decoders, manifests, signatures and layouts for SOAKTIME (30m) each; a million decisions
+	PURSER_SOAK_REQUESTS=1000000 $(GO) test -timeout 3h -count 1 -v -run TestEveryRequestIsDecidedAlikeEverywhere ./plugins/bundle
+	@GO='$(GO)' MODULES='. ./sdk/go' FUZZ_ONLY='$(SOAK)' FUZZTIME=$(SOAKTIME) .ci/fuzz
+
 bench: plugins ## print the benchmarks beside what they are compared with; JSON=1 prints rows
 	@JSON=$(JSON) $(GO) run ./internal/bench
+
+bench-plugins: ## print what a decision takes in purser's sandbox and in its peers; JSON=1 prints rows
+	@cd tools/bench && JSON=$(JSON) $(GO) run .
 
 plugins: ## compile the bundled plugins to WebAssembly
 	@plugins/build.sh

@@ -7,8 +7,8 @@ const (
 	PolicyFuelMax = 25_000_000
 	ChainFuelMax  = 100_000_000
 	// StartFuelMax bounds start-up and configure together; a Go guest starts its
-	// whole runtime here.
-	StartFuelMax = 500_000_000
+	// whole runtime here, for a few million.
+	StartFuelMax = 100_000_000
 
 	// PolicyMemoryPagesMax and ChainMemoryPagesMax bound linear memory in pages
 	// of 64 KiB.

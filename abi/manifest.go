@@ -83,6 +83,9 @@ var (
 	factNames         = []string{"budgets", "quotes", "payee"}
 )
 
+// FactNames lists the facts that a policy can ask for, and that an operator can grant. The caller owns the copy.
+func FactNames() []string { return slices.Clone(factNames) }
+
 // ParseManifest reads and checks a manifest. It refuses unknown and repeated
 // members, limits above the defaults, and vectors that are not views of their
 // call's messages: CodeManifestInvalid. Another major version or a newer minor is

@@ -66,8 +66,6 @@ const (
 	ReasonTrap = "trap"
 	// ReasonFuelExhausted: the guest used up its allowance of metered work.
 	ReasonFuelExhausted = "fuel_exhausted"
-	// ReasonTimeLimit: the guest ran past the wall-clock limit that stands in for metering.
-	ReasonTimeLimit = "time_limit"
 	// ReasonBadResult: the guest's result is outside its memory, not canonical or not understood.
 	ReasonBadResult = "bad_result"
 	// ReasonInputTooLarge: the request is larger than the plugin may be handed.
@@ -161,7 +159,6 @@ var reasonTable = [...]ReasonMeaning{
 	{ReasonEvidenceTooWeak, "the payee's identity is not known well enough for this amount"},
 	{ReasonTrap, "the guest crashed, exited or lacks an export"},
 	{ReasonFuelExhausted, "the guest used up its allowance of metered work"},
-	{ReasonTimeLimit, "the guest ran past the wall-clock limit that stands in for metering"},
 	{ReasonBadResult, "the guest's result is outside its memory, not canonical or not understood"},
 	{ReasonInputTooLarge, "the request is larger than the plugin may be handed"},
 	{ReasonOutputTooLarge, "the guest's result is larger than its limit"},

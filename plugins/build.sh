@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds every Go plugin into plugins/bundle/dist, so that the binary can embed it, with the sums of what was built.
+# Builds every Go plugin into plugins/bundle/dist, so that the binary can embed it, with the sums of what was built, and
+# packs the SDKs for `purser plugin new` beside them.
 # The same sources and Go release give the same bytes on any machine: no paths, no times, no version control stamps.
 # A module is built again only when its sources, the SDK, the Go release or this script changed.
 set -eu
@@ -18,7 +19,7 @@ fi
 inputs() {
 	{
 		printf '%s\n' "$toolchain"
-		find "$1" sdk/go internal/gen/manifest -type f \
+		find "$1" sdk/go internal/gen/manifest internal/toolchain -type f \
 			\( -name '*.go' -o -name go.mod -o -name go.sum -o -name manifest.json \) ! -name '*_test.go' -print |
 			sort | while IFS= read -r file; do sha256sum "$file"; done
 		sha256sum plugins/build.sh
@@ -53,6 +54,9 @@ for mod in plugins/*/go.mod; do
 	printf '%s %s\n' "$sum" "$(sha256sum <"$dist/$name.wasm")" >"$stamp"
 	trap - EXIT
 done
+
+# What `purser plugin new` starts projects from.
+go run ./internal/gen/sdkarchive -out "$dist/sdk.zip"
 
 cd "$dist"
 sha256sum -- *.wasm >SHA256SUMS

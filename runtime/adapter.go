@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/purserhq/purser/abi"
-	"github.com/purserhq/purser/internal/sandbox"
+	"github.com/purserhq/purser/runtime/judge"
 	"github.com/purserhq/purser/settle"
 )
 
@@ -18,18 +18,19 @@ const queriesMax = 16
 // Adapter is a loaded chain adapter. What it says is a claim: this file bounds and decodes it, and the steps
 // that use it compare it with what was asked for.
 type Adapter struct {
-	// Module is the SHA-256 of its bytes.
+	// Module is the SHA-256 of its bytes, Config that of its configuration.
 	Module   [32]byte
-	guest    *sandbox.Configured
+	Config   [32]byte
+	plugin   *judge.Plugin
 	networks []string
 	schemes  []string
 	methods  []string
 }
 
-// NewAdapter asks a configured chain guest what it serves. granted are the RPC methods the operator lets it ask for;
-// an adapter that wants others is refused.
-func NewAdapter(ctx context.Context, guest *sandbox.Configured, granted []string) (*Adapter, error) {
-	a := &Adapter{Module: guest.Identity().Module, guest: guest}
+// NewAdapter asks a loaded chain adapter what it serves. granted are the RPC methods the operator lets it ask for;
+// an adapter that wants others is refused. The plugin stays the caller's, who closes it when nothing uses the adapter.
+func NewAdapter(ctx context.Context, plugin *judge.Plugin, granted []string) (*Adapter, error) {
+	a := &Adapter{Module: plugin.Module(), Config: plugin.Config(), plugin: plugin}
 	var described abi.DescribeResult
 	if err := a.call(ctx, "purser_chain_describe", &abi.DescribeRequest{}, &described, 0); err != nil {
 		return nil, err
@@ -124,11 +125,11 @@ func (a *Adapter) call(ctx context.Context, export string, request interface{ Ma
 	if err != nil {
 		return fmt.Errorf("%s: encode request: %w", export, err)
 	}
-	answer, err := a.guest.Call(ctx, sandbox.Call{Export: export, Request: encoded, Now: now})
+	answer, err := a.plugin.Call(ctx, export, encoded, now)
 	if err != nil {
 		return err
 	}
-	if err := result.Unmarshal(answer.Bytes); err != nil {
+	if err := result.Unmarshal(answer); err != nil {
 		return &abi.Error{Code: "bad_result", Where: export, Message: "the chain adapter's answer cannot be read", Cause: err}
 	}
 	return nil

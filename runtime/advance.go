@@ -14,7 +14,7 @@ import (
 )
 
 // works maps each state to the one piece of work that can move it. A state without work is final.
-var works = map[State]func(*Runtime, context.Context, Payment) (Event, error){
+var works = map[State]func(*Runtime, context.Context, *Rules, Payment) (Event, error){
 	Received: (*Runtime).quoteAndDecide,
 	Held:     (*Runtime).expireHold,
 	Allowed:  (*Runtime).prepare,
@@ -41,12 +41,14 @@ func (r *Runtime) advance(ctx context.Context, p Payment) (Payment, error) {
 	misses := 0
 	place := signingPlace{places: r.signing}
 	defer place.leave()
+	held := stepRules{current: r.rules}
+	defer held.leave()
 	for range stepsMax {
 		work, ok := works[p.State]
 		if !ok {
 			return p, nil
 		}
-		event, err := r.attempt(ctx, p, &place, work)
+		event, err := r.attempt(ctx, held.enter(p.State), p, &place, work)
 		if err != nil {
 			return p, fmt.Errorf("payment %s: leave %s: %w", p.ID, p.State, err)
 		}
@@ -56,7 +58,8 @@ func (r *Runtime) advance(ctx context.Context, p Payment) (Payment, error) {
 		if unchanged(p, event) {
 			return r.postpone(ctx, p)
 		}
-		next, rest, err := r.commit(ctx, p, event)
+		rules := held.held()
+		next, rest, err := r.commit(ctx, rules, p, event)
 		var full *store.NoRoomError
 		switch {
 		case errors.As(err, &full) && misses < roomMissesMax:
@@ -64,14 +67,14 @@ func (r *Runtime) advance(ctx context.Context, p Payment) (Payment, error) {
 			continue
 		case errors.As(err, &full):
 			contended := Failed{Reason: abi.Reason{Code: "budget_contended", Rule: full.Limit.Name, Observed: full.Level.String(), Limit: full.Limit.Max.String()}}
-			if next, _, err = r.commit(ctx, p, contended); err != nil {
+			if next, _, err = r.commit(ctx, rules, p, contended); err != nil {
 				return p, err
 			}
 			return next, nil
 		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrCommitUnknown):
 			return r.reread(ctx, p)
 		case err != nil:
-			return r.setAside(ctx, p, err)
+			return r.setAside(ctx, rules, p, err)
 		}
 		if p = next; rest {
 			return p, nil
@@ -104,11 +107,11 @@ func (r *Runtime) postpone(ctx context.Context, p Payment) (Payment, error) {
 
 // setAside gives a payment whose step cannot be recorded a later Due, so that it is tried again after a pause that
 // grows, and before it is armed not for ever.
-func (r *Runtime) setAside(ctx context.Context, p Payment, cause error) (Payment, error) {
+func (r *Runtime) setAside(ctx context.Context, rules *Rules, p Payment, cause error) (Payment, error) {
 	if ctx.Err() != nil {
 		return p, cause
 	}
-	next, _, err := r.commit(ctx, p, Delayed{Error: publicError(cause)})
+	next, _, err := r.commit(ctx, rules, p, Delayed{Error: publicError(cause)})
 	if err != nil {
 		return p, errors.Join(cause, err)
 	}
@@ -117,7 +120,7 @@ func (r *Runtime) setAside(ctx context.Context, p Payment, cause error) (Payment
 
 // attempt does a state's work within its time. A failure becomes an event, unless the runtime is closing: then
 // the payment stays as it is for the next process.
-func (r *Runtime) attempt(ctx context.Context, p Payment, place *signingPlace, work func(*Runtime, context.Context, Payment) (Event, error)) (Event, error) {
+func (r *Runtime) attempt(ctx context.Context, rules *Rules, p Payment, place *signingPlace, work func(*Runtime, context.Context, *Rules, Payment) (Event, error)) (Event, error) {
 	bounded := ctx
 	if limit, ok := patience[p.State]; ok {
 		var cancel context.CancelFunc
@@ -127,7 +130,7 @@ func (r *Runtime) attempt(ctx context.Context, p Payment, place *signingPlace, w
 	err := place.enter(bounded, p.State)
 	if err == nil {
 		var event Event
-		if event, err = work(r, bounded, p); err == nil {
+		if event, err = work(r, bounded, rules, p); err == nil {
 			return event, nil
 		}
 	}
@@ -151,8 +154,8 @@ func publicError(err error) *abi.Error {
 }
 
 // commit turns an event into a transition and makes it durable.
-func (r *Runtime) commit(ctx context.Context, p Payment, event Event) (Payment, bool, error) {
-	next, fx, err := step(p, event, r.timing(p))
+func (r *Runtime) commit(ctx context.Context, rules *Rules, p Payment, event Event) (Payment, bool, error) {
+	next, fx, err := step(p, event, r.timing(rules, p))
 	if err != nil {
 		return p, false, err
 	}
@@ -221,9 +224,9 @@ func answered(err error) bool {
 	return false
 }
 
-func (r *Runtime) timing(p Payment) timing {
-	at := timing{now: r.config.Now(), slotForever: r.repeats(p) == rules.RepeatsNever}
-	if policy, ok := r.rules.Load().policyFor(p.Agent); ok {
+func (r *Runtime) timing(in *Rules, p Payment) timing {
+	at := timing{now: r.config.Now(), slotForever: in.repeats(p) == rules.RepeatsNever}
+	if policy, ok := in.policyFor(p.Agent); ok {
 		at.holdFor = policy.HoldMax()
 	}
 	return at
@@ -231,8 +234,8 @@ func (r *Runtime) timing(p Payment) timing {
 
 // repeats says what another key for the same request means. Before the server was connected to, its origin is the
 // URL's: a route that only a redirect could change.
-func (r *Runtime) repeats(p Payment) rules.Repeats {
-	policy, ok := r.rules.Load().policyFor(p.Agent)
+func (r *Rules) repeats(p Payment) rules.Repeats {
+	policy, ok := r.policyFor(p.Agent)
 	if !ok {
 		return rules.RepeatsNever
 	}

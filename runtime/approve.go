@@ -26,7 +26,9 @@ func (r *Runtime) Approve(ctx context.Context, statement abi.ApprovalStatement) 
 		return p, &abi.Error{Code: "not_held", Where: p.ID, Message: fmt.Sprintf("the payment is %s, not held", p.State), Fix: "nothing to approve; read the payment"}
 	}
 	now := r.config.Now()
-	if err := r.rules.Load().Judge.CheckStatement(statement, p.intent(), now); err != nil {
+	rules, release := r.rules.Acquire()
+	defer release()
+	if err := rules.Judge.CheckStatement(statement, p.intent(), now); err != nil {
 		return p, err
 	}
 	var event Event = Approved{Statement: statement}
@@ -40,7 +42,7 @@ func (r *Runtime) Approve(ctx context.Context, statement abi.ApprovalStatement) 
 	if place == nil {
 		return p, &abi.Error{Code: "conflict", Where: p.ID, Message: "the payment is being worked on", Retry: abi.RetryLater, Fix: "repeat in a moment"}
 	}
-	next, rest, err := r.commit(ctx, p, event)
+	next, rest, err := r.commit(ctx, rules, p, event)
 	if err != nil {
 		r.abandon(place)
 		if errors.Is(err, store.ErrConflict) {
@@ -52,6 +54,7 @@ func (r *Runtime) Approve(ctx context.Context, statement abi.ApprovalStatement) 
 		r.finish(place, next, nil)
 		return next, nil
 	}
+	release() // the run that starts has a hold of its own
 	r.start(place, next)
 	return place.wait(ctx, next)
 }
@@ -71,7 +74,7 @@ func (r *Runtime) Statement(ctx context.Context, payment, approver string, appro
 }
 
 // expireHold is the work of a held payment: nothing, until nobody answered in time.
-func (r *Runtime) expireHold(_ context.Context, p Payment) (Event, error) {
+func (r *Runtime) expireHold(_ context.Context, _ *Rules, p Payment) (Event, error) {
 	if r.config.Now().Before(p.HoldUntil) {
 		return nil, nil
 	}

@@ -84,8 +84,9 @@ type Preparation struct {
 	// SigningID and Adapter state are handed back to the chain adapter with the signature.
 	SigningID    string `json:"signing_id"`
 	AdapterState []byte `json:"adapter_state,omitempty"`
-	// Adapter is the SHA-256 of the chain adapter's module.
-	Adapter [32]byte `json:"adapter"`
+	// Adapter is the SHA-256 of the chain adapter's module, AdapterConfig that of its configuration.
+	Adapter       [32]byte `json:"adapter"`
+	AdapterConfig [32]byte `json:"adapter_config"`
 }
 
 // fingerprint names the request independently of the agent's key, so that a program that forgets its key does not

@@ -14,6 +14,9 @@ import (
 type Rules struct {
 	Judge    *judge.Judge
 	Adapters []*Adapter
+	// Drained, when set, is called once, after other rules took the place of these and the last step that began with
+	// them is recorded: then their plugins may be closed.
+	Drained func()
 }
 
 func (r *Rules) check() error {
@@ -27,6 +30,45 @@ func (r *Rules) check() error {
 }
 
 func (r *Rules) policyFor(agent string) (*rules.Policy, bool) { return r.Judge.Bundle().For(agent) }
+
+// stepRules is one run's hold on a generation. A step that decides or builds has one from its work to the record of what
+// came of it, so that nothing is decided by two. From the preimage to the signed payment a run keeps the same, because an
+// adapter that was swapped in between might put the signature into other bytes. A step that only waits for a merchant or
+// a chain has none meanwhile: it would keep a replaced generation in memory for minutes.
+type stepRules struct {
+	current *judge.Current[*Rules]
+	rules   *Rules
+	release func()
+}
+
+// enter returns the rules of the next step's work, nil for work that needs none.
+func (s *stepRules) enter(state State) *Rules {
+	switch state {
+	case Prepared, Armed:
+		return s.held()
+	case Received, Allowed:
+		s.leave()
+		return s.held()
+	case Held, Signed, Unknown, Settled, Denied, Dead, Delivered:
+	}
+	s.leave()
+	return nil
+}
+
+// held returns the rules that the step has, or those that serve now: what is recorded needs some.
+func (s *stepRules) held() *Rules {
+	if s.rules == nil {
+		s.rules, s.release = s.current.Acquire()
+	}
+	return s.rules
+}
+
+func (s *stepRules) leave() {
+	if s.release != nil {
+		s.release()
+	}
+	s.rules, s.release = nil, nil
+}
 
 // adapterFor returns the first adapter that serves the network and scheme.
 func (r *Rules) adapterFor(network abi.Network, scheme string) (*Adapter, error) {

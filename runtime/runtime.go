@@ -12,10 +12,10 @@ import (
 	"log/slog"
 	goruntime "runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/judge"
 	"github.com/purserhq/purser/runtime/store"
 	"github.com/purserhq/purser/settle"
 	"github.com/purserhq/purser/signer"
@@ -65,7 +65,7 @@ const (
 // Runtime takes payments through their life. All methods are safe for concurrent use.
 type Runtime struct {
 	config Config
-	rules  atomic.Pointer[Rules]
+	rules  *judge.Current[*Rules]
 	tail   *tail
 	// signing holds a place for each payment between consult and signature.
 	signing chan struct{}
@@ -121,7 +121,7 @@ func Open(ctx context.Context, config Config) (*Runtime, error) {
 		config: config, opened: facts.Now, life: life, end: end, inFlight: make(map[string]*run), perAgent: make(map[string]int),
 		signing: make(chan struct{}, signingPerProcessor*goruntime.GOMAXPROCS(0)),
 	}
-	r.rules.Store(&config.Rules)
+	r.rules = judge.NewCurrent(&config.Rules, config.Rules.Drained)
 	r.tail = newTail(config.Store, config.Tenant)
 	r.working.Add(1)
 	go func() { defer r.working.Done(); r.patrol() }()
@@ -129,12 +129,12 @@ func Open(ctx context.Context, config Config) (*Runtime, error) {
 }
 
 // Reload makes later steps use other rules, plugins and adapters. A step that is under way finishes with those it
-// began with. On error the old rules stay.
+// began with, and a quarantine stays with the module that earned it. On error the old rules stay.
 func (r *Runtime) Reload(rules Rules) error {
 	if err := rules.check(); err != nil {
 		return fmt.Errorf("reload rules: %w", err)
 	}
-	r.rules.Store(&rules)
+	r.rules.Swap(&rules, func(before *Rules) { rules.Judge.Succeed(before.Judge) }, rules.Drained)
 	return nil
 }
 

@@ -50,9 +50,12 @@ func (r *Runtime) Submit(ctx context.Context, agent store.Agent, key string, ask
 		return Submitted{}, err
 	}
 	p := Payment{ID: judge.PaymentID(r.config.Tenant, agent.ID, key), Tenant: r.config.Tenant, Agent: agent.ID, Key: key, State: Received, Ask: ask}
-	if r.repeats(p) != rules.RepeatsParallel {
+	in, release := r.rules.Acquire()
+	if in.repeats(p) != rules.RepeatsParallel {
 		p.Slot = ask.fingerprint(agent.ID)
 	}
+	p.Due = r.timing(in, p).due(p)
+	release()
 	if ask.Required != nil {
 		p.Origin = ask.Required.Origin
 	}
@@ -95,7 +98,7 @@ func (r *Runtime) insert(ctx context.Context, p Payment, place *run) (Payment, s
 	}
 	first := store.Row{
 		Tenant: p.Tenant, Agent: p.Agent, ID: p.ID, Key: p.Key, Slot: p.Slot, State: string(Received),
-		Due: r.timing(p).due(p), Body: body,
+		Due: p.Due, Body: body,
 	}
 	row, claim, err := r.config.Store.Insert(ctx, first, entry)
 	if errors.Is(err, store.ErrCommitUnknown) {

@@ -14,16 +14,16 @@ import (
 
 // quoteAndDecide is the work of a received payment: read the terms, freeze one offer, then judge it. The terms are an
 // event of their own, so that a crash between the two does not ask the merchant twice under one decision.
-func (r *Runtime) quoteAndDecide(ctx context.Context, p Payment) (Event, error) {
+func (r *Runtime) quoteAndDecide(ctx context.Context, rules *Rules, p Payment) (Event, error) {
 	if p.Offer == nil {
-		return r.quote(ctx, p)
+		return r.quote(ctx, rules, p)
 	}
-	return r.decide(ctx, p)
+	return r.decide(ctx, rules, p)
 }
 
-func (r *Runtime) quote(ctx context.Context, p Payment) (Event, error) {
+func (r *Runtime) quote(ctx context.Context, rules *Rules, p Payment) (Event, error) {
 	// Nobody fetches anything through the runtime whom no policy lets pay there: a token is not a proxy.
-	policy, ok := r.rules.Load().policyFor(p.Agent)
+	policy, ok := rules.policyFor(p.Agent)
 	if !ok {
 		return failed(abi.ReasonNoPolicy, "agents", "no policy names this agent"), nil
 	}
@@ -45,7 +45,7 @@ func (r *Runtime) quote(ctx context.Context, p Payment) (Event, error) {
 	if quoted.Free != nil {
 		return ServedFree{Origin: quoted.Origin, Response: *quoted.Free}, nil
 	}
-	offer, ok := r.choose(quoted.Offers)
+	offer, ok := r.choose(rules, quoted.Offers)
 	if !ok {
 		return failed("no_acceptable_offer", "quote",
 			fmt.Sprintf("none of the %d offers is for a network, scheme and asset that this runtime serves", len(quoted.Offers))), nil
@@ -58,8 +58,7 @@ func (r *Runtime) quote(ctx context.Context, p Payment) (Event, error) {
 }
 
 // choose takes the first offer that can be paid from here. The merchant's order is its preference.
-func (r *Runtime) choose(offers []settle.Offer) (settle.Offer, bool) {
-	rules := r.rules.Load()
+func (r *Runtime) choose(rules *Rules, offers []settle.Offer) (settle.Offer, bool) {
 	for _, offer := range offers {
 		network := abi.Network(offer.Quote.Network)
 		if _, readable := r.config.Chains[network]; !readable {
@@ -77,8 +76,7 @@ func (r *Runtime) choose(offers []settle.Offer) (settle.Offer, bool) {
 
 // decide judges the frozen offer on one snapshot of facts. It reserves nothing by itself: the reservations go into the
 // transaction that records the decision.
-func (r *Runtime) decide(ctx context.Context, p Payment) (Event, error) {
-	rules := r.rules.Load()
+func (r *Runtime) decide(ctx context.Context, rules *Rules, p Payment) (Event, error) {
 	agent, err := r.Agent(ctx, p.Agent)
 	if err != nil {
 		return nil, err
@@ -98,6 +96,9 @@ func (r *Runtime) decide(ctx context.Context, p Payment) (Event, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, began := range ruling.Quarantined {
+		r.tellQuarantine(ctx, began)
 	}
 	if ruling.Decision.Outcome == abi.Hold {
 		if full, err := r.holdsFull(ctx, p); err != nil || full {

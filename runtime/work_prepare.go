@@ -21,7 +21,7 @@ const validityMin = 10
 
 // prepare asks the co-signer first, because an answer that takes long must not eat an authorization's validity, and
 // then fixes nonce, expiry and preimage, once.
-func (r *Runtime) prepare(ctx context.Context, p Payment) (Event, error) {
+func (r *Runtime) prepare(ctx context.Context, rules *Rules, p Payment) (Event, error) {
 	if agent, err := r.Agent(ctx, p.Agent); err != nil || agent.Revoked {
 		return failedRevoked(err)
 	}
@@ -36,7 +36,7 @@ func (r *Runtime) prepare(ctx context.Context, p Payment) (Event, error) {
 	if decision.Outcome != abi.Allow {
 		return CoSignerRefused{Decision: *decision}, nil
 	}
-	preparation, err := r.build(ctx, p)
+	preparation, err := r.build(ctx, rules, p)
 	var refused *abi.Error
 	if errors.As(err, &refused) && r.life.Err() == nil { // nothing is armed: an adapter that cannot build it denies it
 		return failed(refused.Code, "prepare", refused.Message), nil
@@ -49,8 +49,7 @@ func (r *Runtime) prepare(ctx context.Context, p Payment) (Event, error) {
 
 // build has the chain adapter make the preimage and takes its word for nothing: the host decodes the bytes and
 // compares each field with the intent.
-func (r *Runtime) build(ctx context.Context, p Payment) (Preparation, error) {
-	rules := r.rules.Load()
+func (r *Runtime) build(ctx context.Context, rules *Rules, p Payment) (Preparation, error) {
 	quote := p.Offer.Quote
 	adapter, err := rules.adapterFor(abi.Network(quote.Network), quote.Scheme)
 	if err != nil {
@@ -95,7 +94,7 @@ func (r *Runtime) build(ctx context.Context, p Payment) (Preparation, error) {
 	}
 	return Preparation{
 		Kind: signing.Kind, Preimage: signing.Preimage, Digest: digest, Entropy: entropy,
-		SigningID: signing.ID, AdapterState: state, Adapter: adapter.Module,
+		SigningID: signing.ID, AdapterState: state, Adapter: adapter.Module, AdapterConfig: adapter.Config,
 		Authorization: settle.Authorization{
 			Asset: transfer.Token.Asset, Payer: transfer.Payer, Payee: transfer.Payee,
 			Amount: transfer.Amount, Nonce: transfer.Nonce, ValidBefore: transfer.ValidBefore, FromBlock: head.Number,
@@ -124,7 +123,7 @@ func (r *Runtime) headNow(ctx context.Context, network abi.Network) (settle.Head
 // arm asks the co-signer to promise the digest. Until it answers, nobody knows whether it did; the same request is
 // repeated until it says so or the authorization would have expired. Our own share signs nothing before the armed
 // row is durable, so an expired preparation can be denied.
-func (r *Runtime) arm(ctx context.Context, p Payment) (Event, error) {
+func (r *Runtime) arm(ctx context.Context, _ *Rules, p Payment) (Event, error) {
 	if uint64(r.config.Now().Unix())+validityMin > p.Prepared.Authorization.ValidBefore { //nolint:gosec // after 1970
 		return failed("arm_expired", "arm", "the co-signer did not arm the payment in time"), nil
 	}

@@ -20,7 +20,7 @@ const (
 
 // sign runs the signing session over the armed digest and encodes the payment. Repeating it signs the same digest;
 // once the authorization has expired only the chain can say what became of it.
-func (r *Runtime) sign(ctx context.Context, p Payment) (Event, error) {
+func (r *Runtime) sign(ctx context.Context, rules *Rules, p Payment) (Event, error) {
 	if r.expired(p) {
 		return r.look(ctx, p)
 	}
@@ -32,7 +32,7 @@ func (r *Runtime) sign(ctx context.Context, p Payment) (Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, err := r.assemble(ctx, p, account, signature)
+	payload, err := r.assemble(ctx, rules, p, account, signature)
 	if err != nil {
 		return nil, err
 	}
@@ -43,16 +43,17 @@ func (r *Runtime) sign(ctx context.Context, p Payment) (Event, error) {
 	return SignedNow{Header: header}, nil
 }
 
-// assemble has the chain adapter turn the signature into the payment. Its state is opaque, so an adapter that was
-// swapped in since the payment was prepared builds again: what it builds must be the same bytes that were signed.
-func (r *Runtime) assemble(ctx context.Context, p Payment, account Account, signature signer.Signature) ([]byte, error) {
+// assemble has the chain adapter turn the signature into the payment. Its state is opaque, so another adapter than the
+// one that prepared the payment, or one with another configuration, builds again: what it builds must be the same bytes
+// that were signed. A run keeps its adapter until here; another one is what a run finds that takes a payment over.
+func (r *Runtime) assemble(ctx context.Context, rules *Rules, p Payment, account Account, signature signer.Signature) ([]byte, error) {
 	quote := p.Offer.Quote
-	adapter, err := r.rules.Load().adapterFor(abi.Network(quote.Network), quote.Scheme)
+	adapter, err := rules.adapterFor(abi.Network(quote.Network), quote.Scheme)
 	if err != nil {
 		return nil, err
 	}
 	id, state := p.Prepared.SigningID, p.Prepared.AdapterState
-	if adapter.Module != p.Prepared.Adapter {
+	if adapter.Module != p.Prepared.Adapter || adapter.Config != p.Prepared.AdapterConfig {
 		intent, nonce := p.intent(), p.Prepared.Authorization.Nonce
 		signing, rebuilt, err := adapter.build(ctx, r.chain(p), &abi.BuildRequest{
 			Intent: &intent, Quote: &quote, Payer: account.Wallet.Address, Nonce: nonce[:],
@@ -74,7 +75,7 @@ func (r *Runtime) assemble(ctx context.Context, p Payment, account Account, sign
 
 // present sends the stored bytes to the server and asks the chain what happened. Whatever the server says, the
 // authorization is out from here on.
-func (r *Runtime) present(ctx context.Context, p Payment) (Event, error) {
+func (r *Runtime) present(ctx context.Context, _ *Rules, p Payment) (Event, error) {
 	if p.Ask.HandOut {
 		return HandedOut{}, nil
 	}
@@ -126,7 +127,7 @@ func (r *Runtime) look(ctx context.Context, p Payment) (Event, error) {
 
 // reconcile is the work of an unknown payment. While the authorization lives, the same bytes are offered again: the
 // first presentation may never have arrived.
-func (r *Runtime) reconcile(ctx context.Context, p Payment) (Event, error) {
+func (r *Runtime) reconcile(ctx context.Context, rules *Rules, p Payment) (Event, error) {
 	event, err := r.look(ctx, p)
 	if err != nil {
 		return nil, err
@@ -135,12 +136,12 @@ func (r *Runtime) reconcile(ctx context.Context, p Payment) (Event, error) {
 	if found.Fate.Life != abi.LifeLive || p.Ask.HandOut || p.Response != nil || r.expired(p) || p.Presentations >= presentationsMax {
 		return event, nil
 	}
-	return r.present(ctx, p)
+	return r.present(ctx, rules, p)
 }
 
 // deliver is the work of a settled payment: record that the agent has its answer, or ask the server for it once more
 // with the same bytes. A server that keeps claims answers a known payment from its record.
-func (r *Runtime) deliver(ctx context.Context, p Payment) (Event, error) {
+func (r *Runtime) deliver(ctx context.Context, _ *Rules, p Payment) (Event, error) {
 	if p.Response != nil || p.Ask.HandOut {
 		return DeliveredNow{}, nil
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func auditCommand(out *console) *cobra.Command {
-	command := &cobra.Command{Use: "audit", Short: "Verify and export the audit log"}
+	command := &cobra.Command{Use: "audit", Short: "Verify, replay and export the audit log"}
 	var where ledgerPlace
 	var tenant string
 	verify := &cobra.Command{
@@ -52,10 +52,8 @@ func auditCommand(out *console) *cobra.Command {
 			return err
 		},
 	}
-	for _, sub := range []*cobra.Command{verify, export} {
-		sub.Flags().StringVar(&where.data, "data", environment("PURSER_DATA", defaultData), "data folder")
-		sub.Flags().StringVar(&where.postgres, "postgres", os.Getenv("PURSER_POSTGRES"), "connection string, when the ledgers are in PostgreSQL")
-		sub.Flags().StringVar(&tenant, "tenant", defaultTenant, "tenant")
+	for _, sub := range []*cobra.Command{verify, export, auditReplayCommand(out, &where, &tenant)} {
+		where.flags(sub, &tenant)
 		command.AddCommand(sub)
 	}
 	return command
@@ -63,6 +61,12 @@ func auditCommand(out *console) *cobra.Command {
 
 // ledgerPlace is where a purser keeps its ledgers.
 type ledgerPlace struct{ data, postgres string }
+
+func (l *ledgerPlace) flags(command *cobra.Command, tenant *string) {
+	command.Flags().StringVar(&l.data, "data", environment("PURSER_DATA", defaultData), "data folder")
+	command.Flags().StringVar(&l.postgres, "postgres", os.Getenv("PURSER_POSTGRES"), "connection string, when the ledgers are in PostgreSQL")
+	command.Flags().StringVar(tenant, "tenant", defaultTenant, "tenant")
+}
 
 // open reads one role's ledger. It refuses a path without one, instead of making an empty one that verifies.
 func (l ledgerPlace) open(ctx context.Context, role string) (store.Store, string, error) {

@@ -49,14 +49,21 @@ func compiled(t testing.TB) string {
 // TestTheCommandLine runs testdata/script. Besides testscript's own commands there are:
 //
 //	exits CODE COMMAND…  runs a command that must end with the exit code
-//	dev [ARG…]           starts `purser dev` on free ports and sets PURSER_SERVER, PURSER_DATA and MERCHANT
-//	says PATTERN         waits until dev prints a matching line on standard error
+//	dev [ARG…]           starts `purser dev` on free ports and sets PURSER_SERVER, PURSER_DATA, PURSER_PID and MERCHANT
+//	says PATTERN         waits until dev prints a matching line, after its ready line
 //	signal NAME          sends dev HUP, or TERM and waits for its clean end
 //	json FILE…           checks that each line of the files is one JSON object
 func TestTheCommandLine(t *testing.T) {
+	params := scriptParams(t)
+	params.Dir = filepath.Join("testdata", "script")
+	testscript.Run(t, params)
+}
+
+// scriptParams is what every script gets: the compiled binary on its path, and the commands above.
+func scriptParams(t *testing.T) testscript.Params {
+	t.Helper()
 	program := compiled(t)
-	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+	return testscript.Params{
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", filepath.Dir(program)+string(os.PathListSeparator)+e.Getenv("PATH"))
 			cache, err := os.UserCacheDir() // compiled plugins: a fresh one costs seconds a script
@@ -68,7 +75,7 @@ func TestTheCommandLine(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "dev": startDev, "says": devSays, "signal": signalDev, "json": onlyObjects,
 		},
-	})
+	}
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {
@@ -145,11 +152,14 @@ func startDev(ts *testscript.TestScript, _ bool, args []string) {
 	})
 	ready := make(chan string, 1)
 	reading.Go(func() {
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			select {
-			case ready <- lines.Text():
-			default:
-			}
+		lines := bufio.NewScanner(out)
+		if lines.Scan() {
+			ready <- lines.Text()
+		}
+		for lines.Scan() {
+			dev.mu.Lock()
+			dev.said = append(dev.said, lines.Text())
+			dev.mu.Unlock()
 		}
 	})
 	go func() {
@@ -164,6 +174,7 @@ func startDev(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		ts.Setenv("PURSER_SERVER", fields["url"])
 		ts.Setenv("PURSER_DATA", fields["data"])
+		ts.Setenv("PURSER_PID", strconv.Itoa(dev.command.Process.Pid))
 		ts.Setenv("MERCHANT", fields["merchant"])
 		ts.Setenv("RPC", fields["rpc"])
 		ts.Setenv("POLICY", fields["policy"])

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +19,9 @@ import (
 // console writes results to standard output and everything else to standard error, so that a pipe never sees
 // decoration. It is safe for concurrent use.
 type console struct {
-	json     bool
+	json bool
+	// command is the one that ended, for the help of a mistake in it.
+	command  string
 	mu       sync.Mutex
 	out, err io.Writer
 	// color and progress are on only for a person at a terminal.
@@ -139,11 +142,11 @@ func (c *console) exit(err error) int {
 		if code == exitUsage {
 			kind = "usage"
 		}
-		coded = &abi.Error{Code: kind, Message: err.Error(), Fix: "see: purser --help"}
+		coded = &abi.Error{Code: kind, Message: err.Error(), Fix: "see: " + cmp.Or(c.command, "purser") + " --help"}
 	} else {
 		shown := *coded
-		if wrapped := err.Error(); wrapped != coded.Error() && shown.Cause == nil {
-			shown.Cause = errors.New(strings.TrimSuffix(strings.TrimSuffix(wrapped, coded.Error()), ": "))
+		if before, wrapped := strings.CutSuffix(err.Error(), coded.Error()); wrapped && before != "" {
+			shown.Cause = joined(strings.TrimSuffix(before, ": "), coded.Cause)
 		}
 		coded = &shown
 	}
@@ -151,10 +154,32 @@ func (c *console) exit(err error) int {
 	return code
 }
 
+// joined is what was being done when an error came, and its own cause.
+func joined(doing string, cause error) error {
+	if cause == nil || cause.Error() == "" {
+		return errors.New(doing)
+	}
+	return fmt.Errorf("%s: %w", doing, cause)
+}
+
+// errorLine is an error as a JSON object, with its cause: that leaves out what never leaves this machine, and here it
+// does not.
+func errorLine(e *abi.Error) ([]byte, error) {
+	public, err := json.Marshal(e)
+	if err != nil || e.Cause == nil || e.Cause.Error() == "" {
+		return json.Marshal(map[string]any{"error": json.RawMessage(public)})
+	}
+	cause, err := json.Marshal(e.Cause.Error())
+	if err != nil {
+		return nil, err
+	}
+	// Appended, so that the members stay in their order.
+	return fmt.Appendf(nil, `{"error":%s,"cause":%s}}`, public[:len(public)-1], cause), nil
+}
+
 func (c *console) printError(e *abi.Error) {
 	if c.json {
-		encoded, err := json.Marshal(map[string]any{"error": e})
-		if err == nil {
+		if encoded, err := errorLine(e); err == nil {
 			c.beside(string(encoded))
 		}
 		return

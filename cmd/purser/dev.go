@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,22 +16,28 @@ import (
 )
 
 func devCommand(out *console) *cobra.Command {
-	var listen, data, merchant string
+	var listen, data, merchant, adapter string
 	var blockTime time.Duration
 	command := &cobra.Command{
 		Use: "dev", Short: "Run everything on loopback: chain, facilitator, merchant, runtime, co-signer", Args: exactly(0, "none"),
 		RunE: func(command *cobra.Command, _ []string) error {
-			return runDev(command.Context(), out, listen, localConfig{data: data, blockTime: blockTime, persist: true, routes: demoRoutes, listen: merchant, out: out})
+			// What is printed is for other terminals, in other folders.
+			data, err := filepath.Abs(data)
+			if err != nil {
+				return err
+			}
+			return runDev(command.Context(), out, listen, adapter, localConfig{data: data, blockTime: blockTime, persist: true, routes: demoRoutes, listen: merchant, out: out})
 		},
 	}
 	command.Flags().StringVar(&listen, "listen", "127.0.0.1:4020", "address of the API")
 	command.Flags().StringVar(&merchant, "merchant-listen", "127.0.0.1:4021", "address of the demo merchant")
 	command.Flags().StringVar(&data, "data", environment("PURSER_DATA", defaultData), "folder that keeps everything")
+	command.Flags().StringVar(&adapter, "adapter", "", "chain adapter's module to use in place of the bundled one; read again on reload")
 	command.Flags().DurationVar(&blockTime, "block-time", 0, "time between blocks; 0: a block as soon as there is a transaction")
 	return command
 }
 
-func runDev(ctx context.Context, out *console, listen string, config localConfig) error {
+func runDev(ctx context.Context, out *console, listen, adapter string, config localConfig) error {
 	world, err := openLocal(ctx, config)
 	if err != nil {
 		return err
@@ -42,7 +49,7 @@ func runDev(ctx context.Context, out *console, listen string, config localConfig
 	}
 	out.step("compiling plugins (slow the first time on a machine)")
 	s, err := openStack(ctx, stackConfig{
-		data: config.data, policy: world.policyPath, keys: []walletKey{key},
+		data: config.data, policy: world.policyPath, adapter: adapter, keys: []walletKey{key},
 		chains: map[abi.Network]string{world.chain.Network(): world.chain.RPCURL()},
 		log:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
@@ -59,7 +66,7 @@ func runDev(ctx context.Context, out *console, listen string, config localConfig
 	return out.serve(ctx, listen, s.gateway, func(url string) (any, string) {
 		return map[string]any{
 				"ready": url, "service": "dev", "url": url, "rpc": world.chain.RPCURL(), "network": world.chain.Network(), "asset": world.chain.Token().Reference(),
-				"merchant": world.merchantURL, "facilitator": world.facilitator, "agent": demoAgent, "token_file": token, "data": config.data, "policy": world.policyPath,
+				"merchant": world.merchantURL, "facilitator": world.facilitator, "agent": demoAgent, "token_file": token, "data": config.data, "policy": world.policyPath, "reload": reloadLine(),
 			},
 			devBanner(url, token, config.data, world)
 	})
@@ -88,42 +95,27 @@ func devBanner(url, token, data string, world *local) string {
   merchant     %s%s (0.01 USDC), %s (12), %s (8), %s (9)
   facilitator  %s
   chain        %s
-  policy       %s (edit it, then send this process SIGHUP)
+  policy       %s
+  reload       %s (after you changed the policy or a plugin)
   token        %s
 
-  export PURSER_SERVER=%s PURSER_DATA=%s
+  export PURSER_SERVER=%s PURSER_DATA=%s PURSER_PID=%d
   purser pay %s/weather
   purser stream
 `, world.chain.Network(), url, world.merchantURL, demoRoutes[0].path, demoRoutes[1].path, demoRoutes[2].path, demoRoutes[3].path, world.facilitator,
-		world.chain.RPCURL(), world.policyPath, token, url, data, world.merchantURL)
+		world.chain.RPCURL(), world.policyPath, reloadLine(), token, url, quoted(data), os.Getpid(), world.merchantURL)
 }
 
-// reloadOnHangup reads policy, plugins and adapter again on SIGHUP until the context ends. A file that is wrong changes
-// nothing.
-func (s *stack) reloadOnHangup(ctx context.Context, out *console) {
-	ctx, stop := context.WithCancel(ctx)
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-hangup:
-			}
-			if err := s.reload(ctx); err != nil {
-				out.exit(fmt.Errorf("reload, the old policy keeps serving: %w", err))
-				continue
-			}
-			out.note("reloaded policy, plugins and adapter")
-		}
-	}()
-	s.onClose(func() error {
-		signal.Stop(hangup)
-		stop()
-		<-done
-		return nil
-	})
+// reloadLine is the command that has this process, and no other purser, read its files again.
+func reloadLine() string { return fmt.Sprintf("kill -HUP %d", os.Getpid()) }
+
+// plainWord needs no quotes in a shell.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./@%+=:,-]+$`)
+
+// quoted is a word for a POSIX shell.
+func quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

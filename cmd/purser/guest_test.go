@@ -17,7 +17,7 @@ import (
 // A policy plugin that misbehaves denies its own agents' payments with its code. Everybody else pays meanwhile.
 func TestAPolicyThatMisbehavesDeniesAndDisturbsNobodyElse(t *testing.T) {
 	codes := map[string]string{
-		"do-loop": "time_limit", "do-trap": "trap", "do-grow": "trap", "do-garbage": "bad_result", "do-trailing": "bad_result",
+		"do-loop": "fuel_exhausted", "do-trap": "trap", "do-grow": "trap", "do-garbage": "bad_result", "do-trailing": "bad_result",
 		"do-outside": "bad_result", "do-fail": "bad_result", "do-huge": "output_too_large", "do-empty": "reason_missing",
 	}
 	module := build(t, filepath.Join("..", "..", "runtime", "judge", "testdata", "hostile"))
@@ -31,7 +31,7 @@ func TestAPolicyThatMisbehavesDeniesAndDisturbsNobodyElse(t *testing.T) {
 	}
 	edit(t, path, "agents: {", "agents: {"+agents)
 	edit(t, path, "policies:", "policies:"+policies)
-	if err := w.stack.reload(t.Context()); err != nil {
+	if _, err := w.stack.reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup

@@ -514,21 +514,21 @@ func TestTheDoorsToPrivateAddressesFollowThePolicy(t *testing.T) {
 	}
 	edit(t, path, "merchants: [", fmt.Sprintf("merchants: [{origin: %s, pay_to: [%q]}, ", hidden.URL, demoPayee))
 	w.stack.config.adapter = filepath.Join(t.TempDir(), "missing.wasm")
-	if err := w.stack.reload(t.Context()); err == nil {
+	if _, err := w.stack.reload(t.Context()); err == nil {
 		t.Fatal("an adapter that does not exist was loaded")
 	}
 	if got := outcome(hidden.URL); got != "denied address_refused" {
 		t.Errorf("a policy that was refused opened a door: %s", got)
 	}
 	w.stack.config.adapter = ""
-	if err := w.stack.reload(t.Context()); err != nil {
+	if _, err := w.stack.reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := outcome(hidden.URL); got != "delivered " {
 		t.Error(got)
 	}
 	edit(t, path, fmt.Sprintf("{origin: %s, pay_to: [%q]}, ", hidden.URL, demoPayee), "")
-	if err := w.stack.reload(t.Context()); err != nil {
+	if _, err := w.stack.reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	hidden.CloseClientConnections() // a door is asked for each connection

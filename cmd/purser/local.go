@@ -187,7 +187,7 @@ func (l *local) writePolicy(data string) error {
 }
 
 // localPolicy is the policy of demo and dev. Amounts are USDC.
-const localPolicy = `# Written by purser demo or purser dev. Edit it and send the process SIGHUP, or see: purser policy validate FILE
+const localPolicy = `# Written by purser demo or purser dev. Edit it, and have dev read it again by the command that it printed as reload. Check it first: purser policy validate FILE
 version: 1
 approvers:
   %s: "%s"

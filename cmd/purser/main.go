@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"syscall"
 	_ "time/tzdata" // budgets and active hours name IANA zones; a bare machine has no zone files
@@ -39,7 +40,8 @@ func run(args []string) int {
 	// A mistake before the flag is reached must be reported in the form that was asked for.
 	out.json = slices.Contains(args, "--json")
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
+	out.command = command.CommandPath()
 	return out.exit(err)
 }
 
@@ -51,24 +53,48 @@ func rootCommand(out *console) *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.PersistentFlags().BoolVar(&out.json, "json", false, "print JSON, one object a line")
+	root.Version = version(debug.ReadBuildInfo())
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		demoCommand(out), devCommand(out), serveCommand(out),
 		payCommand(out), streamCommand(out), walletCommand(out), agentCommand(out), approvalsCommand(out),
-		policyCommand(out), auditCommand(out), devchainCommand(out), facilitatorCommand(out), merchantCommand(out),
+		policyCommand(out), pluginCommand(out), auditCommand(out), devchainCommand(out), facilitatorCommand(out), merchantCommand(out),
 	)
 	refuseStrangers(root)
-	for _, command := range root.Commands() {
-		if command.HasSubCommands() {
-			refuseStrangers(command)
-		}
-	}
 	return root
 }
 
-// refuseStrangers makes a command that only holds others fail on one that it does not have: cobra prints its help and
-// succeeds, and a script with a typing error goes on.
+// version says what this binary was built from, in one line.
+func version(info *debug.BuildInfo, ok bool) string {
+	if !ok {
+		return "purser, of a build that does not say its version"
+	}
+	module := info.Main.Version
+	if module == "" {
+		module = "(devel)"
+	}
+	text := fmt.Sprintf("purser %s, ABI %d.%d, %s", module, abi.Major, abi.Minor, info.GoVersion)
+	for _, setting := range info.Settings {
+		switch {
+		case setting.Key == "vcs.revision":
+			text += fmt.Sprintf(", commit %.12s", setting.Value)
+		case setting.Key == "vcs.modified" && setting.Value == "true":
+			text += " with changes"
+		}
+	}
+	return text
+}
+
+// refuseStrangers makes every command that only holds others fail on one that it does not have: cobra prints its help
+// and succeeds, and a script with a typing error goes on.
 func refuseStrangers(command *cobra.Command) {
+	if !command.HasSubCommands() {
+		return
+	}
+	for _, below := range command.Commands() {
+		refuseStrangers(below)
+	}
 	command.Args = cobra.ArbitraryArgs
 	command.RunE = func(command *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -83,6 +109,14 @@ type usageError struct{ cause error }
 
 func (e usageError) Error() string { return e.cause.Error() }
 func (e usageError) Unwrap() error { return e.cause }
+
+// usageOf makes an error with one of the codes a mistake in the command line.
+func usageOf(err error, codes ...string) error {
+	if slices.Contains(codes, abi.CodeOf(err)) {
+		return usageError{err}
+	}
+	return err
+}
 
 // exitError carries a result that is not a failure of the command: a denial, a hold, an unknown outcome.
 type exitError struct{ code int }
@@ -117,7 +151,7 @@ func exitCode(err error) int {
 func atMost(n int, names string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) > n {
-			return usageError{fmt.Errorf("want at most %d argument(s): %s", n, names)}
+			return usageError{fmt.Errorf("want at most %s: %s", count(n, "argument"), names)}
 		}
 		return nil
 	}
@@ -127,8 +161,16 @@ func atMost(n int, names string) cobra.PositionalArgs {
 func exactly(n int, names string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != n {
-			return usageError{fmt.Errorf("want %d argument(s): %s", n, names)}
+			return usageError{fmt.Errorf("want %s: %s", count(n, "argument"), names)}
 		}
 		return nil
 	}
+}
+
+// count is a number of things in words.
+func count[N int | uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -73,7 +73,11 @@ func (c *console) payment(view api.View) error {
 				return err
 			}
 		}
-		c.note("%s", c.describe(view))
+		text := c.describe(view)
+		if view.State == string(runtime.Held) {
+			text += fmt.Sprintf("\n  an approver of the policy answers with: purser approvals approve %s --approver NAME --key-file FILE", view.ID)
+		}
+		c.note("%s", text)
 	}
 	if code := exitOf(view); code != exitOK {
 		return exitError{code}
@@ -112,7 +116,7 @@ func (c *console) describe(view api.View) string {
 	}
 	for _, reason := range view.Reasons {
 		if view.State == string(runtime.Denied) && reason.Outcome == abi.Deny.String() || view.State == string(runtime.Held) && reason.Outcome != abi.Allow.String() {
-			fmt.Fprintf(&b, "\n  %s (%s): %s", reason.Code, strings.Trim(reason.Source+" "+reason.Rule, " "), reasonText(reason))
+			fmt.Fprintf(&b, "\n  %s (%s): %s", reason.Code, strings.Trim(reason.Source+" "+ruleOf(reason.Source, reason.Rule), " "), reasonText(reason))
 		}
 	}
 	if view.Pending != nil {

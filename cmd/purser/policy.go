@@ -14,11 +14,16 @@ func policyCommand(out *console) *cobra.Command {
 	var cosigner bool
 	validate := &cobra.Command{
 		Use: "validate FILE", Short: "Report every problem of a policy file, and which rules survive a compromised runtime", Args: exactly(1, "FILE"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(command *cobra.Command, args []string) error {
 			bundle, err := policy.Load(args[0], policy.Options{Cosigner: cosigner})
 			if err != nil {
 				return err
 			}
+			out.step("loading plugins")
+			if err := tryPlugins(command.Context(), args[0], bundle); err != nil {
+				return err
+			}
+			out.done()
 			standings, err := policy.Describe(bundle)
 			if err != nil {
 				return err

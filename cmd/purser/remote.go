@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,11 +57,22 @@ func (r *remote) asOperator(use, short string, args cobra.PositionalArgs, call f
 			if err != nil {
 				return err
 			}
-			return call(command.Context(), operator, args)
+			return notPaying(call(command.Context(), operator, args))
 		},
 	}
 	r.flags(command)
 	return command
+}
+
+// notPaying corrects what the client says when nothing answers: a command that pays nothing left no payment behind.
+func notPaying(err error) error {
+	var coded *abi.Error
+	if !errors.As(err, &coded) || coded.Code != "unreachable" {
+		return err
+	}
+	quiet := *coded
+	quiet.Retry, quiet.Fix = abi.RetryLater, "start it with: purser dev, or name another with --server"
+	return &quiet
 }
 
 func tokenPath(data, name string) string { return filepath.Join(data, tokensFolder, name+".token") }

@@ -35,6 +35,8 @@ type serveConfig struct {
 	Cosigner string `yaml:"cosigner"`
 	// AllowPrivate are host:port addresses off the public internet that agents may reach.
 	AllowPrivate []string `yaml:"allow_private"`
+	// RefuseLoosening refuses a reload under which a recorded request that was denied or held would be allowed.
+	RefuseLoosening bool `yaml:"refuse_loosening"`
 }
 
 const configBytesMax = 64 << 10
@@ -71,7 +73,7 @@ func runServe(ctx context.Context, out *console, config serveConfig) error {
 	out.step("compiling plugins (slow the first time on a machine)")
 	s, err := openStack(ctx, stackConfig{
 		data: config.Data, postgres: config.Postgres, policy: config.Policy, cosignerPolicy: config.CosignerPolicy, adapter: config.Adapter,
-		chains: chains, keys: []walletKey{key}, private: config.AllowPrivate,
+		chains: chains, keys: []walletKey{key}, private: config.AllowPrivate, refuseLoosening: config.RefuseLoosening,
 		log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
@@ -82,7 +84,7 @@ func runServe(ctx context.Context, out *console, config serveConfig) error {
 	s.reloadOnHangup(ctx, out)
 	out.note("warning: the co-signer runs in this process, and the only wallet is the demo one: not for real money")
 	return out.serve(ctx, config.Listen, s.gateway, func(url string) (any, string) {
-		return map[string]any{"ready": url, "service": "serve", "url": url, "data": config.Data}, fmt.Sprintf("purser at %s\n", url)
+		return map[string]any{"ready": url, "service": "serve", "url": url, "data": config.Data, "reload": reloadLine()}, fmt.Sprintf("purser at %s\n  reload  %s\n", url, reloadLine())
 	})
 }
 

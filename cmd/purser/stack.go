@@ -10,11 +10,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/internal/egress"
-	"github.com/purserhq/purser/internal/sandbox"
 	"github.com/purserhq/purser/runtime"
 	"github.com/purserhq/purser/runtime/gateway"
 	"github.com/purserhq/purser/runtime/judge"
@@ -63,7 +63,9 @@ type stackConfig struct {
 	cache string
 	// private are further host:port addresses that agents may reach although they are not public.
 	private []string
-	log     *slog.Logger
+	// refuseLoosening refuses a reload that would allow what was denied or held before, by the recorded requests.
+	refuseLoosening bool
+	log             *slog.Logger
 	// ledgers, for tests, wraps the runtime's and the co-signer's ledger.
 	ledgers func(role string, s store.Store) store.Store
 	// protocol, for tests, wraps the payment protocol.
@@ -84,15 +86,20 @@ type stack struct {
 	gateway  *gateway.Gateway
 	operator string
 
-	sandbox  *sandbox.Host
+	plugins  *judge.Host
 	protocol *x402.Protocol
 	allowed  *allowList
+	ledgers  map[string]store.Store // by role
 	closers  []func() error
+
+	// reloading admits one reload at a time; serving is what the last one put in force.
+	reloading sync.Mutex
+	serving   *generation
 }
 
 // openStack wires everything and starts it. Close it when done.
 func openStack(ctx context.Context, config stackConfig) (_ *stack, err error) {
-	s := &stack{config: config, allowed: &allowList{}}
+	s := &stack{config: config, allowed: &allowList{}, ledgers: map[string]store.Store{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -111,13 +118,14 @@ func openStack(ctx context.Context, config stackConfig) (_ *stack, err error) {
 		}
 		s.onClose(release)
 	}
-	if err := s.openSandbox(); err != nil {
+	if err := s.openPlugins(); err != nil {
 		return nil, err
 	}
 	first, err := s.load(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.serving = first
 	s.allowed.replace(first.reachable)
 	chains, liveness, err := s.openChains(ctx)
 	if err != nil {
@@ -127,10 +135,10 @@ func openStack(ctx context.Context, config stackConfig) (_ *stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.openCosigner(ctx, first.cosigner, ours, theirs, liveness); err != nil {
+	if err := s.openCosigner(ctx, first, ours, theirs, liveness); err != nil {
 		return nil, err
 	}
-	if err := s.openRuntime(ctx, first.runtime, ours, theirs, chains); err != nil {
+	if err := s.openRuntime(ctx, first, ours, theirs, chains); err != nil {
 		return nil, err
 	}
 	return s, s.openGateway()
@@ -148,7 +156,7 @@ func (s *stack) Close() error {
 	return all
 }
 
-func (s *stack) openSandbox() error {
+func (s *stack) openPlugins() error {
 	cache := s.config.cache
 	if cache == "" {
 		folder, err := os.UserCacheDir()
@@ -160,11 +168,11 @@ func (s *stack) openSandbox() error {
 			return err
 		}
 	}
-	host, err := sandbox.Open(sandbox.Config{CacheDir: cache, QueueWait: 10 * time.Second})
+	host, err := judge.OpenHost(judge.HostConfig{CacheDir: cache, QueueWait: 10 * time.Second, Log: pluginLog(s.config.log)})
 	if err != nil {
 		return err
 	}
-	s.sandbox = host
+	s.plugins = host
 	s.onClose(host.Close)
 	return nil
 }
@@ -204,13 +212,14 @@ func (s *stack) openLedger(ctx context.Context, role string) (store.Store, store
 		return nil, nil, fmt.Errorf("open the %s's ledger: %w", role, err)
 	}
 	s.onClose(ledger.Close)
+	s.ledgers[role] = ledger
 	if s.config.ledgers != nil {
-		return s.config.ledgers(role, ledger), ledger, nil
+		s.ledgers[role] = s.config.ledgers(role, ledger)
 	}
-	return ledger, ledger, nil
+	return s.ledgers[role], ledger, nil
 }
 
-func (s *stack) openCosigner(ctx context.Context, j *judge.Judge, ours, theirs signer.Identity, liveness map[abi.Network]cosigner.Liveness) error {
+func (s *stack) openCosigner(ctx context.Context, first *generation, ours, theirs signer.Identity, liveness map[abi.Network]cosigner.Liveness) error {
 	ledger, _, err := s.openLedger(ctx, roleCosigner)
 	if err != nil {
 		return err
@@ -220,7 +229,7 @@ func (s *stack) openCosigner(ctx context.Context, j *judge.Judge, ours, theirs s
 		keys[key.wallet.ID] = cosigner.Key{Wallet: key.wallet, Engine: key.cosigner}
 	}
 	s.cosigner, err = cosigner.Open(ctx, cosigner.Config{
-		Tenant: defaultTenant, Store: ledger, Judge: j, Identity: theirs, RuntimeKey: ours.Public(), Keys: keys, Chains: liveness,
+		Tenant: defaultTenant, Store: ledger, Judge: first.cosigner, Drained: s.drained(first, roleCosigner), Identity: theirs, RuntimeKey: ours.Public(), Keys: keys, Chains: liveness,
 		Log: s.config.log.With("side", "cosigner"),
 	})
 	if err != nil {
@@ -230,7 +239,7 @@ func (s *stack) openCosigner(ctx context.Context, j *judge.Judge, ours, theirs s
 	return nil
 }
 
-func (s *stack) openRuntime(ctx context.Context, first runtime.Rules, ours, theirs signer.Identity, chains map[abi.Network]settle.Chain) error {
+func (s *stack) openRuntime(ctx context.Context, first *generation, ours, theirs signer.Identity, chains map[abi.Network]settle.Chain) error {
 	ledger, agents, err := s.openLedger(ctx, roleRuntime)
 	if err != nil {
 		return err
@@ -251,7 +260,7 @@ func (s *stack) openRuntime(ctx context.Context, first runtime.Rules, ours, thei
 		protocol = s.config.protocol(protocol)
 	}
 	s.runtime, err = runtime.Open(ctx, runtime.Config{
-		Tenant: defaultTenant, Store: ledger, Agents: agents, Rules: first, CoSigner: s.cosigner, CoSignerKey: theirs.Public(), Identity: ours,
+		Tenant: defaultTenant, Store: ledger, Agents: agents, Rules: s.rules(first), CoSigner: s.cosigner, CoSignerKey: theirs.Public(), Identity: ours,
 		Wallets: wallets, Protocol: protocol, Chains: chains, Log: s.config.log.With("side", "runtime"),
 	})
 	if err != nil {

@@ -23,7 +23,7 @@ func streamCommand(out *console) *cobra.Command {
 				return err
 			}
 			seen := 0
-			return c.Stream(command.Context(), after, func(event api.Event) error {
+			err = c.Stream(command.Context(), after, func(event api.Event) error {
 				if err := out.event(event); err != nil {
 					return err
 				}
@@ -32,6 +32,10 @@ func streamCommand(out *console) *cobra.Command {
 				}
 				return nil
 			})
+			if command.Context().Err() != nil {
+				return nil // whoever watches ends it with an interrupt: that is no failure
+			}
+			return notPaying(err)
 		},
 	}
 	where.flags(command)

@@ -210,7 +210,7 @@ func TestAdapterAndPolicyAreSwappedWithoutRebuilding(t *testing.T) {
 	}
 	i.pin(t, oldGuard, newGuard)
 	t.Run("by a reload", func(t *testing.T) {
-		if err := s.reload(t.Context()); err != nil {
+		if _, err := s.reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		view, guard, adapter := i.pay(t, s, agent, "/cheap")
@@ -263,7 +263,7 @@ func TestAPolicyInAnotherLanguageTakesOver(t *testing.T) {
 	}
 	replace(t, i.guard, module)
 	i.pin(t, old, i.sum(t, i.guard))
-	if err := s.reload(t.Context()); err != nil {
+	if _, err := s.reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if view, guard, _ := i.pay(t, s, agent, "/cheap"); view.State != string(runtime.Delivered) || guard != i.sum(t, i.guard) {
@@ -329,7 +329,7 @@ func TestFilesThatAreWrongAreRefusedAndTheOldOnesGoOn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.break_()
-			err := s.reload(t.Context())
+			_, err := s.reload(t.Context())
 			if err == nil || test.code != "" && !strings.Contains(fmt.Sprint(err), test.code) && abi.CodeOf(err) != test.code {
 				t.Errorf("%v, want %s", err, test.code)
 			}
@@ -350,7 +350,7 @@ func TestFilesThatAreWrongAreRefusedAndTheOldOnesGoOn(t *testing.T) {
 			}
 		})
 	}
-	if err := s.reload(t.Context()); err != nil {
+	if _, err := s.reload(t.Context()); err != nil {
 		t.Errorf("the files as they were are refused: %v", err)
 	}
 }

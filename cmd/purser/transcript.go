@@ -58,13 +58,26 @@ func because(decision *abi.Decision) string {
 			continue
 		}
 		for _, reason := range verdict.Reasons {
-			text += fmt.Sprintf("\n         %s: %s (%s) %s", verdict.Source, reason.Code, reason.Rule, reason.Text)
+			text += fmt.Sprintf("\n         %s: %s", verdict.Source, reason.Code)
+			if rule := ruleOf(verdict.Source, reason.Rule); rule != "" {
+				text += " (" + rule + ")"
+			}
+			text += " " + reason.Text
 			if reason.Observed != "" {
 				text += fmt.Sprintf("; observed %s, limit %s", reason.Observed, reason.Limit)
 			}
 		}
 	}
 	return text
+}
+
+// ruleOf is a reason's rule where that says more than its source does: a verdict of the host in a plugin's place has
+// the plugin's name for its rule too.
+func ruleOf(source, rule string) string {
+	if rule == source {
+		return ""
+	}
+	return rule
 }
 
 // conclude prints how a payment of the story ended, for scripts as its view.

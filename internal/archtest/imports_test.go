@@ -31,7 +31,7 @@ type door struct {
 }
 
 var doors = []door{
-	{"github.com/tetratelabs/wazero", []string{"internal/sandbox"}},
+	{"github.com/tetratelabs/wazero", []string{"internal/sandbox", "internal/sandbox/meter"}},
 	{"github.com/jackc/pgx/v5", []string{"runtime/store/postgres", "runtime/store/postgres/pgtest"}},
 	{"modernc.org/sqlite", []string{"internal/sqldb"}},
 	{"github.com/gorilla/websocket", []string{"runtime/gateway", "runtime/client"}},
@@ -39,6 +39,11 @@ var doors = []door{
 	{"github.com/bnb-chain/tss-lib/v2", []string{"signer/mpc"}},
 	{"go.yaml.in/yaml/v4", []string{"runtime/policy", "cmd/purser"}},
 	{"github.com/spf13/cobra", []string{"cmd/purser"}},
+	{"github.com/santhosh-tekuri/jsonschema", []string{"internal/schema"}},
+	{"aead.dev/minisign", []string{"internal/trust"}},
+	{"oras.land/oras-go/v2", []string{"internal/oci"}},
+	{"github.com/google/go-containerregistry", []string{"internal/oci"}}, // its tests: a registry to push to
+	{"github.com/opencontainers", []string{"internal/oci"}},
 }
 
 // wall says that a package must not reach a dependency by any path.
@@ -65,6 +70,8 @@ var walls = []wall{
 	{"settle/x402", append(slices.Clone(heavy), module+"/signer"), "the wire codecs are for everybody"},
 	{"settle/evm", []string{module + "/signer", module + "/runtime"}, "settlement never reaches a key"},
 	{"settle/facilitator", []string{module + "/signer", module + "/runtime"}, "settlement never reaches a key share"},
+	{"internal/trust", append(slices.Clone(heavy), "github.com/tetratelabs/wazero", "net/http", module+"/runtime", module+"/signer", module+"/settle"), "who made a module is a pure question"},
+	{"internal/oci", append(slices.Clone(heavy), "github.com/tetratelabs/wazero", module+"/runtime", module+"/signer", module+"/settle"), "what carries plugins never runs them"},
 	{"internal/preimage", append(slices.Clone(heavy), "github.com/tetratelabs/wazero"), "keccak and nothing else"},
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // compiled are files of which the documents may show parts: all of them are built by somebody.
-var compiled = []string{"sdk/go/examples/ceiling/main.go", "internal/doctest/code_test.go"}
+var compiled = []string{"examples/ceiling/go/main.go", "internal/doctest/code_test.go"}
 
 func TestEveryGoBlockIsCodeThatIsCompiled(t *testing.T) {
 	var sources []string

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-const readmeLinesMax = 150
+// readmeLinesMax has room for one policy in four languages; three of them are folded away.
+const readmeLinesMax = 230
 
 func TestTheReadmeIsShort(t *testing.T) {
 	if lines := strings.Count(read(t, "README.md").text, "\n"); lines > readmeLinesMax {

@@ -8,16 +8,27 @@ import (
 	"testing"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/trust"
 	"github.com/purserhq/purser/runtime/policy"
 )
 
 // placeholder stands for every plugin in the documents: they pin the SHA-256 of this word, which no module has.
 const placeholder = "test"
 
+// signature is of that word, by the key that the documents demand; the private half was thrown away.
+const signature = "untrusted comment: signature from minisign secret key\n" +
+	"RUTm5mc/sHVQcigzTaez3y6ksB3PZcSyLYwFdp0Z5eCjJjdKwspfAPa0RcE3BiJ4YGtDQ4ObEetkjwapGLStbROtdHne6hV0JwU=\n" +
+	"trusted comment: for the documents\n" +
+	"r41eelqWAOA9Ky364bh+9hOqqjMoB0OqGgRrBpA8VfG2Q+TrdA3Z5/pIIlloQ3m0l5biO3sokgSWDVwoVNkECA==\n"
+
 func compile(name, text string, cosigner bool) error {
-	_, err := policy.Compile(policy.Source{
-		Name: name, Data: []byte(text), ReadFile: func(string) ([]byte, error) { return []byte(placeholder), nil },
-	}, policy.Options{Cosigner: cosigner})
+	read := func(path string) ([]byte, error) {
+		if strings.HasSuffix(path, trust.SignatureEnding) {
+			return []byte(signature), nil
+		}
+		return []byte(placeholder), nil
+	}
+	_, err := policy.Compile(policy.Source{Name: name, Data: []byte(text), ReadFile: read}, policy.Options{Cosigner: cosigner})
 	return err
 }
 
@@ -60,6 +71,7 @@ func TestEveryPolicyKeyIsDocumented(t *testing.T) {
 	for _, place := range []string{
 		"%s", "tenant: {%s}", "agents: {a: {%s}}", "merchants: [{%s}]", "assets: [{%s}]", inPolicy,
 		"policies: {p: {budgets: [{%s}]}}", "policies: {p: {breaker: {%s}}}", "policies: {p: {repeats: [{%s}]}}",
+		"trust: {%s}", "trust: {policy: {%s}}", "trust: {chain: {%s}}",
 		"policies: {p: {plugins: [{%s}]}}", "policies: {p: {plugins: [{grants: {%s}}]}}", "policies: {p: {approvals: {%s}}}",
 	} {
 		keys := knownKeys(t, fmt.Sprintf(place, unknownKey+": 1"))

@@ -9,12 +9,14 @@ import (
 	"strings"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/sandbox/meter"
 )
 
 const (
 	cacheDirMode fs.FileMode = 0o700
-	// cacheLayout is part of the folder's name; raise it when anything but wazero's version changes what is compiled.
-	cacheLayout = "guests-1"
+	// cacheLayout is part of the folder's name; raise it when anything but the meter's or wazero's version changes what
+	// is compiled.
+	cacheLayout = "guests-3-" + meter.Version
 )
 
 // prepareCache makes and checks the cache directory, and in it one folder for each engine version, and returns the

@@ -2,11 +2,8 @@ package sandbox
 
 import (
 	"context"
-	"crypto/sha256"
 	"math"
 	"time"
-
-	"github.com/purserhq/purser/abi"
 )
 
 // Call is one call of a guest.
@@ -19,16 +16,16 @@ type Call struct {
 	Now uint64
 }
 
-// Result is what a call produced. After an error only Log, LogTruncated and Elapsed are set.
+// Result is what a call produced. After an error Bytes is nil.
 type Result struct {
 	// Bytes is the guest's message, copied out of its memory and otherwise unread.
 	Bytes []byte
-	// Log is what the guest said, start-up included. It is no part of the result.
+	// Log is what the guest said. It is no part of the result.
 	Log          []LogLine
 	LogTruncated bool
-	// Elapsed is the wall clock of the call, start-up included and queue excluded.
+	// Elapsed is the wall clock of the call, queue excluded.
 	Elapsed time.Duration
-	// Fuel is the metered work. It is 0 until guests are metered.
+	// Fuel is the metered work of the call, in the units of package meter; also after an error, if the guest ran.
 	Fuel uint64
 	// MemoryPages is the size of the guest's memory after the call, in pages of 64 KiB.
 	MemoryPages uint32
@@ -39,12 +36,12 @@ const callNowMax = math.MaxInt64 / nanosecondsPerSecond
 
 const wasmPageBytes = 64 << 10
 
-// Call runs one function of the guest in a fresh instance, initialised and configured again, and returns a copy of
-// its result. Whatever happens, the instance is discarded.
+// Call runs one function of the guest in an instance that is in the state it was configured in, and returns a copy of
+// its result. Afterwards the instance is restored, or discarded if it failed.
 //
-// Every error means "no result", and has one of the codes trap, time_limit, bad_result, output_too_large,
-// input_too_large, input_invalid, configure_failed, host_call_limit, deadline or closed. No setting turns one into a
-// result.
+// ctx bounds the wait for a turn and is looked at between the steps of a call; nothing but its fuel stops a running
+// guest. Every error means "no result", and has one of the codes trap, fuel_exhausted, bad_result, output_too_large,
+// input_too_large, input_invalid, host_call_limit, deadline or closed. No setting turns one into a result.
 func (c *Configured) Call(ctx context.Context, call Call) (Result, error) {
 	p := c.plugin
 	if !callable(p.identity.Kind, call.Export) {
@@ -56,43 +53,40 @@ func (c *Configured) Call(ctx context.Context, call Call) (Result, error) {
 	if err := p.checkInput(call.Export, call.Request); err != nil {
 		return Result{}, err
 	}
-	state := p.newState(c.config)
-	// Deferred before the slot is taken, so that a slow log sink holds no slot.
-	defer p.tell(&state.log)
-	leave, err := p.enter(ctx)
+	result, err := c.inTurn(ctx, call)
+	// After the turn is over, so that a slow log sink holds nobody up.
+	p.tell(result.Log)
+	return result, err
+}
+
+func (c *Configured) inTurn(ctx context.Context, call Call) (Result, error) {
+	leave, err := c.enter(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	defer leave()
-	begin := p.host.config.Now()
-	result, err := c.run(ctx, state, call)
-	result.Log, result.LogTruncated = state.log.lines, state.log.truncated
-	result.Elapsed = p.host.config.Now().Sub(begin)
+	now := c.plugin.host.config.Now
+	begin := now()
+	i, err := c.pool.take()
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := i.serve(call)
+	if poolErr := c.pool.give(i, err != nil); poolErr != nil {
+		err = alsoFailed(poolErr, err)
+		result.Bytes = nil
+	}
+	result.Elapsed = now().Sub(begin)
 	return result, err
 }
 
-func (c *Configured) run(ctx context.Context, state *callState, call Call) (result Result, err error) {
-	p := c.plugin
-	i, answer, err := p.configured(ctx, state, c.config)
-	if err != nil {
-		return Result{}, err
-	}
-	defer func() {
-		if closeErr := i.close(); closeErr != nil {
-			result, err = Result{}, alsoFailed(err, closeErr)
-		}
-	}()
-	if Digest(sha256.Sum256(answer)) != c.answer {
-		// Same module, same configuration, same random stream: only a broken host can make this differ, and then
-		// no result of the guest means anything.
-		return Result{}, fault(CodeConfigureFailed, abi.ExportConfigure, "the guest answered the same configuration differently")
-	}
-	state.now = call.Now
-	allowed, cancel := p.allowed(ctx, state, p.limits.CallTime)
-	defer cancel()
-	message, err := i.send(ctx, allowed, call.Export, call.Request)
-	if err != nil {
-		return Result{}, err
-	}
-	return Result{Bytes: message, MemoryPages: i.module.ExportedMemory(abi.ExportMemory).Size() / wasmPageBytes}, nil
+// serve runs one call. The caller restores or closes the instance.
+func (i *instance) serve(call Call) (Result, error) {
+	i.state.begin(call.Now, i.plugin.limits)
+	i.allow(i.plugin.limits.Fuel)
+	message, err := i.send(call.Export, call.Request)
+	return Result{
+		Bytes: message, Log: i.state.log.lines, LogTruncated: i.state.log.truncated,
+		Fuel: i.used(), MemoryPages: i.memory.Size() / wasmPageBytes,
+	}, err
 }

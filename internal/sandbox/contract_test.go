@@ -29,7 +29,7 @@ func TestTheHostHasTheImportsOfTheABIAndNoOthers(t *testing.T) {
 func TestTheDefaultLimitsAreThoseOfTheABI(t *testing.T) {
 	for _, kind := range []abi.Kind{abi.KindPolicy, abi.KindChain, "wallet"} {
 		want, got := kind.DefaultLimits(), DefaultLimits(kind)
-		if uint64(got.MemoryPages) != want.MemoryPages || uint64(got.OutputBytes) != want.OutputBytes {
+		if got.Fuel != want.Fuel || got.MemoryPages != want.MemoryPages || got.OutputBytes != want.OutputBytes {
 			t.Errorf("%s: %+v, want %+v", kind, got, want)
 		}
 	}

@@ -28,8 +28,8 @@ const (
 	CodeConfigureFailed = abi.ReasonConfigureFailed
 	// CodeTrap: the guest trapped, exited, or handed a host function a bad argument.
 	CodeTrap = abi.ReasonTrap
-	// CodeTimeLimit: the guest used up its wall clock.
-	CodeTimeLimit = abi.ReasonTimeLimit
+	// CodeFuelExhausted: the guest used up its allowance of metered work.
+	CodeFuelExhausted = abi.ReasonFuelExhausted
 	// CodeBadResult: the guest reported failure, refused to allocate, or pointed outside its memory.
 	CodeBadResult = abi.ReasonBadResult
 	// CodeOutputTooLarge: the result is longer than Limits.OutputBytes.
@@ -40,6 +40,8 @@ const (
 	CodeInputInvalid = "input_invalid"
 	// CodeDeadline: the caller's context ended, or no slot came free in time.
 	CodeDeadline = abi.ReasonDeadline
+	// CodeHostMemory: the system gave no memory for an instance. The guest did not run.
+	CodeHostMemory = "host_memory"
 	// CodeHostCallLimit: the guest called the log import too often.
 	CodeHostCallLimit = abi.ReasonHostCallLimit
 	// CodeClosed: the Host or the Plugin is closed.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/purserhq/purser/abi"
 )
@@ -23,15 +22,15 @@ func (m flatMemory) Read(offset, length uint32) ([]byte, bool) {
 }
 
 func FuzzReadResult(f *testing.F) {
-	f.Add(uint64(0), uint32(64))
-	f.Add(uint64(0xfffffff000000020), uint32(64))
-	f.Add(uint64(1<<32|63), uint32(64))
-	f.Add(uint64(64<<32), uint32(0))
+	f.Add(uint64(0), uint64(64))
+	f.Add(uint64(0xfffffff000000020), uint64(64))
+	f.Add(uint64(1<<32|63), uint64(64))
+	f.Add(uint64(64<<32), uint64(0))
 	memory := make(flatMemory, 64)
 	for i := range memory {
 		memory[i] = byte(i)
 	}
-	f.Fuzz(func(t *testing.T, packed uint64, bytesMax uint32) {
+	f.Fuzz(func(t *testing.T, packed, bytesMax uint64) {
 		got, err := readResult(memory, "export", packed, bytesMax)
 		if err != nil {
 			if code := abi.CodeOf(err); got != nil || (code != CodeBadResult && code != CodeOutputTooLarge) {
@@ -40,7 +39,7 @@ func FuzzReadResult(f *testing.F) {
 			return
 		}
 		pointer, length := packed>>32, packed&0xffffffff
-		if packed == 0 || length > uint64(bytesMax) || !bytes.Equal(got, memory[pointer:pointer+length]) {
+		if packed == 0 || length > bytesMax || !bytes.Equal(got, memory[pointer:pointer+length]) {
 			t.Errorf("%#x gave %v", packed, got)
 		}
 	})
@@ -56,7 +55,7 @@ func FuzzInstall(f *testing.F) {
 	for _, path := range guests {
 		f.Add(readFile(f, path))
 	}
-	limits := Limits{StartTime: 100 * time.Millisecond, CallTime: 100 * time.Millisecond}
+	limits := Limits{StartFuel: 1_000_000, Fuel: 1_000_000}
 	h := openHost(f, Config{Policy: limits})
 	f.Fuzz(func(t *testing.T, wasm []byte) {
 		p, err := h.Install(context.Background(), wasm, abi.KindPolicy, everything)

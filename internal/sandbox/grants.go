@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/purserhq/purser/abi"
 )
@@ -73,25 +72,16 @@ func (g *Grants) set(entry abi.JSONEntry) (problem string) {
 }
 
 func (l *Limits) set(name, digits string) (problem string) {
-	for _, count := range l.counts() {
-		if count.name == name {
-			n, err := strconv.ParseUint(digits, 10, 32)
-			if err != nil || n == 0 {
-				return "this limit is not a number from 1 to 4294967295"
-			}
-			*count.value = uint32(n)
-			return ""
+	for _, field := range l.fields() {
+		if field.name != name {
+			continue
 		}
-	}
-	for _, allowance := range l.times() {
-		if allowance.name == name {
-			n, err := strconv.ParseInt(digits, 10, 64)
-			if err != nil || n <= 0 {
-				return "this limit is not a number of nanoseconds above zero"
-			}
-			*allowance.value = time.Duration(n)
-			return ""
+		n, err := strconv.ParseUint(digits, 10, 64)
+		if err != nil || n == 0 || n > abi.JSONIntegerMax {
+			return "this limit is not a whole number above zero"
 		}
+		*field.value = n
+		return ""
 	}
 	return "this limit is not known"
 }

@@ -41,8 +41,8 @@ const logLineBytesOverhead = 16
 // guestLog keeps what one instance says, within a budget of bytes.
 type guestLog struct {
 	lines     []LogLine
-	bytesLeft uint32
-	callsLeft uint32
+	bytesLeft uint64
+	callsLeft uint64
 	truncated bool
 }
 
@@ -52,12 +52,12 @@ func (l *guestLog) add(level Level, text []byte) {
 		return
 	}
 	cost := uint64(len(text)) + logLineBytesOverhead
-	if cost > uint64(l.bytesLeft) {
+	if cost > l.bytesLeft {
 		l.truncated = true
 		l.lines = append(l.lines, LogLine{Level: level, Text: logTruncatedMark})
 		return
 	}
-	l.bytesLeft -= uint32(cost) // #nosec G115 -- cost fits bytesLeft, checked above
+	l.bytesLeft -= cost
 	// Go's println writes its arguments one by one; they belong to one line.
 	if n := len(l.lines); level == LevelOutput && n > 0 && l.lines[n-1].unfinished() {
 		l.lines[n-1].Text += printable(string(text))

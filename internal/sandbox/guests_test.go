@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/sandbox/wasm"
 )
 
 // update rewrites testdata/*.wasm from testdata/*.wat:
@@ -74,15 +74,15 @@ func readFile(t testing.TB, path string) []byte {
 	return data
 }
 
-func withManifest(wasm []byte, manifest string) []byte {
-	content := appendU32(nil, uint32(len(abi.ManifestSection)))
+func withManifest(module []byte, manifest string) []byte {
+	content := wasm.AppendU32(nil, uint32(len(abi.ManifestSection)))
 	content = append(append(content, abi.ManifestSection...), manifest...)
-	return appendSection(wasm, sectionCustom, content)
+	return appendSection(module, wasm.SectionCustom, content)
 }
 
-func appendSection(wasm []byte, id byte, content []byte) []byte {
-	out := append(bytes.Clone(wasm), id)
-	return append(appendU32(out, uint32(len(content))), content...)
+func appendSection(module []byte, id byte, content []byte) []byte {
+	out := append(bytes.Clone(module), id)
+	return append(wasm.AppendU32(out, uint32(len(content))), content...)
 }
 
 func guest(t testing.TB, name string) []byte {
@@ -95,6 +95,17 @@ func openHost(t testing.TB, config Config) *Host {
 	h, err := Open(config)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, benchmark := t.(*testing.B); !benchmark {
+		h.afterRestore = func(memory, clean []byte) {
+			if !bytes.Equal(memory, clean) {
+				at := 0
+				for memory[at] == clean[at] {
+					at++
+				}
+				t.Errorf("restoring left %#x at %#x, in the image it is %#x", memory[at], at, clean[at])
+			}
+		}
 	}
 	t.Cleanup(func() {
 		if err := h.Close(); err != nil {
@@ -117,18 +128,8 @@ func install(t testing.TB, h *Host, name string) *Plugin {
 	if err != nil {
 		t.Fatalf("install %s: %v", name, err)
 	}
-	return patient(p)
-}
-
-// patient lifts the wall-clock limits past what any configuration can, so that a busy machine fails no test that is
-// not about time.
-func patient(p *Plugin) *Plugin {
-	p.limits.CallTime, p.limits.StartTime = time.Minute, time.Minute
 	return p
 }
-
-// hurried is the wall clock of a guest that is meant to run out of it.
-const hurried = 50 * time.Millisecond
 
 func configure(t testing.TB, p *Plugin, config string) *Configured {
 	t.Helper()

@@ -19,6 +19,8 @@ type Config struct {
 	CacheDir string
 	// Policy and Chain narrow the limits of each kind. Zero fields are the defaults of DefaultLimits.
 	Policy, Chain Limits
+	// Engine runs the guests. Default Compiler.
+	Engine Engine
 	// Calls is how many guests run at once. Default GOMAXPROCS.
 	Calls int
 	// QueueWait is how long a call waits for its turn. Default one second.
@@ -37,12 +39,15 @@ type Host struct {
 	queue  *queue
 	// compiling admits one compilation at a time: each takes a processor and hundreds of megabytes.
 	compiling chan struct{}
-	// running ends when Close is called, and every guest with it.
+	// running ends when Close is called: no call begins after that.
 	running context.Context
 	stop    context.CancelFunc
 
 	mu      sync.Mutex
 	plugins map[*Plugin]struct{}
+
+	// afterRestore, if a test sets it before the first Install, sees a memory that was put back, and its image.
+	afterRestore func(memory, clean []byte)
 }
 
 // Open checks the configuration and the cache directory. Errors have the codes limit_widened, cache_unsafe or
@@ -50,6 +55,9 @@ type Host struct {
 func Open(config Config) (*Host, error) {
 	if config.Calls < 0 || config.QueueWait < 0 {
 		return nil, fault(CodeInputInvalid, "sandbox", "the number of calls and the queue wait cannot be negative")
+	}
+	if err := config.Engine.check(); err != nil {
+		return nil, err
 	}
 	if config.Calls == 0 {
 		config.Calls = goruntime.GOMAXPROCS(0)
@@ -80,8 +88,8 @@ func Open(config Config) (*Host, error) {
 	}, nil
 }
 
-// Close ends every running call with the code closed, waits for them and frees all plugins. Later calls fail with
-// closed. Closing twice is harmless.
+// Close waits for running calls, which their fuel ends, and frees all plugins. Later calls fail with closed. Closing
+// twice is harmless.
 func (h *Host) Close() error {
 	h.stop()
 	h.mu.Lock()

@@ -88,12 +88,8 @@ func TestACachedModuleBehavesAsACompiledOne(t *testing.T) {
 	for range 2 {
 		p := install(t, openHost(t, Config{CacheDir: dir}), "hostile")
 		c := configure(t, p, "")
-		for request, code := range map[string]string{"a": CodeTimeLimit, "b": CodeTrap, "c": CodeTimeLimit} {
-			if code == CodeTimeLimit {
-				p.limits.CallTime = hurried
-			}
+		for request, code := range map[string]string{"a": CodeFuelExhausted, "b": CodeTrap, "c": CodeFuelExhausted} {
 			_, err := decide(c, request)
-			patient(p)
 			wantCode(t, err, code)
 		}
 	}
@@ -119,7 +115,7 @@ func TestACallWaitsForItsTurnAndNoLonger(t *testing.T) {
 	h.queue.leave()
 }
 
-func TestCloseEndsARunningGuest(t *testing.T) {
+func TestCloseWaitsForARunningGuest(t *testing.T) {
 	h, err := Open(Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +133,7 @@ func TestCloseEndsARunningGuest(t *testing.T) {
 	if err := h.Close(); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, <-ended, CodeClosed)
+	wantCode(t, <-ended, CodeFuelExhausted)
 	_, err = decide(c, "!")
 	wantCode(t, err, CodeClosed)
 	_, _, err = p.Configure(context.Background(), nil)
@@ -171,7 +167,6 @@ func TestHostileGuestsLeaveNoGoroutinesAndNoInstances(t *testing.T) {
 	}
 	p := install(t, h, "hostile")
 	c := configure(t, p, "")
-	p.limits.CallTime = hurried
 	for range 3 {
 		for request := 'a'; request <= 'x'; request++ {
 			_, _ = decide(c, string(request)) //nolint:errcheck // any outcome will do, what stays behind is the question

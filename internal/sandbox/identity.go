@@ -18,12 +18,14 @@ func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 func (d Digest) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // Identity is what a decision record says about the code that decided. Two calls with equal identities, equal
-// requests and equal times give equal bytes.
+// requests and equal times give equal bytes and use equal fuel.
 type Identity struct {
 	// Module is the hash of the module as it was handed to Install, manifest included.
 	Module Digest `json:"module_sha256"`
 	// Engine is the wazero version.
 	Engine string `json:"engine"`
+	// Meter is the version of the rewriting pass, which decides what fuel means.
+	Meter string `json:"meter"`
 	// ABIMinor is the minor version the guest said it was built for.
 	ABIMinor uint64 `json:"abi_minor"`
 	// Kind is the contract the module implements.

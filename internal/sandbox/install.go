@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/sandbox/meter"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 )
 
 // guestFeatures is WebAssembly 2.0 without SIMD. Threads, exceptions and tail calls are off unless asked for.
@@ -34,7 +34,12 @@ func (h *Host) Install(ctx context.Context, wasm []byte, kind abi.Kind, grants G
 		return nil, err
 	}
 	p.identity.Module = Digest(sha256.Sum256(wasm))
-	if err := h.compileAlone(ctx, func() error { return p.compile(ctx, module.core) }); err != nil {
+	metered, err := meter.Rewrite(module.core)
+	if err != nil {
+		return nil, err
+	}
+	p.globals = metered.Globals
+	if err := h.compileAlone(ctx, func() error { return p.compile(ctx, metered.Wasm) }); err != nil {
 		return nil, alsoFailed(err, p.release())
 	}
 	if err := p.checkCompiled(ctx); err != nil {
@@ -70,27 +75,28 @@ func (p *Plugin) admit(module *scanned, kind abi.Kind, grants Grants) error {
 	}
 	// What the manifest wants is a wish, and ParseManifest bounds it by the kind; the operator's narrower limit stands.
 	limits = limits.stricter(manifest.Limits)
-	if memory := module.memory; memory.min > limits.MemoryPages {
+	if memory := module.memory; uint64(memory.min) > limits.MemoryPages {
 		return refuse(abi.ExportMemory, "", "the memory starts with %d pages, at most %d", memory.min, limits.MemoryPages)
-	} else if memory.hasMax && memory.max > DefaultLimits(kind).MemoryPages {
+	} else if memory.hasMax && uint64(memory.max) > DefaultLimits(kind).MemoryPages {
 		return refuse(abi.ExportMemory, "declare a smaller maximum, or none", "the memory may grow to %d pages, at most %d", memory.max, DefaultLimits(kind).MemoryPages)
 	}
 	hash, err := grants.hash()
 	if err != nil {
 		return err
 	}
+	if p.warmUps, err = warmUpCalls(manifest, limits); err != nil {
+		return err
+	}
 	p.manifest, p.manifestBytes, p.limits = manifest, module.manifest, limits
-	p.identity = Identity{Engine: wazeroVersion(), ABIMinor: manifest.ABIMinor, Kind: kind, Grants: hash}
+	p.identity = Identity{Engine: wazeroVersion(), Meter: meter.Version, ABIMinor: manifest.ABIMinor, Kind: kind, Grants: hash}
 	return nil
 }
 
-// compile builds the plugin's own engine and runtime, so that closing the plugin frees all of it. An engine shared
-// between plugins would keep the listener trampolines of every module it ever compiled.
+// compile builds the plugin's own engine and runtime, so that closing the plugin frees all of it.
 func (p *Plugin) compile(ctx context.Context, core []byte) error {
-	config := wazero.NewRuntimeConfigCompiler().
+	config := p.host.config.Engine.config().
 		WithCoreFeatures(guestFeatures).
-		WithMemoryLimitPages(p.limits.MemoryPages).
-		WithCloseOnContextDone(true).
+		WithMemoryLimitPages(uint32(p.limits.MemoryPages)). // #nosec G115 -- at most the kind's
 		WithDebugInfoEnabled(false)
 	if dir := p.host.config.CacheDir; dir != "" {
 		// Checked again: the directory may have changed hands since Open.
@@ -109,7 +115,7 @@ func (p *Plugin) compile(ctx context.Context, core []byte) error {
 		if err := p.buildHostModules(ctx); err != nil {
 			return err
 		}
-		compiled, err := p.runtime.CompileModule(experimental.WithFunctionListenerFactory(ctx, callGuard{}), core)
+		compiled, err := p.runtime.CompileModule(ctx, core)
 		if err == nil {
 			p.compiled = compiled
 			return nil
@@ -126,7 +132,7 @@ func (p *Plugin) buildHostModules(ctx context.Context) error {
 		builder := p.runtime.NewHostModuleBuilder(name)
 		for _, f := range hostFunctions {
 			if f.module == name {
-				builder = builder.NewFunctionBuilder().WithGoModuleFunction(f.call, f.params, f.results).Export(f.name)
+				builder = builder.NewFunctionBuilder().WithGoModuleFunction(charged(f.call), f.params, f.results).Export(f.name)
 			}
 		}
 		if _, err := builder.Instantiate(ctx); err != nil {
@@ -134,6 +140,14 @@ func (p *Plugin) buildHostModules(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// charged makes a host function cost what a call of any of them takes.
+func charged(call api.GoModuleFunc) api.GoModuleFunc {
+	return func(ctx context.Context, mod api.Module, stack []uint64) {
+		stateOf(ctx).charge(hostCallFuel)
+		call(ctx, mod, stack)
+	}
 }
 
 // checkCompiled judges what wazero decoded, which is what will run, and then asks the guest for its ABI version.
@@ -144,7 +158,7 @@ func (p *Plugin) checkCompiled(ctx context.Context) error {
 	if err := checkExports(p.compiled, p.identity.Kind); err != nil {
 		return err
 	}
-	minor, err := p.askABI(ctx)
+	minor, err := p.start(ctx)
 	if err != nil {
 		return err
 	}
@@ -158,27 +172,42 @@ func (p *Plugin) checkCompiled(ctx context.Context) error {
 	return nil
 }
 
-// askABI calls purser_abi_1 in an instance of its own, initialised first: a Go guest traps otherwise.
-func (p *Plugin) askABI(ctx context.Context) (minor uint64, err error) {
-	state := p.newState(nil)
-	defer p.tell(&state.log)
+// start runs _initialize, asks the guest for its ABI version (a Go guest traps before it is initialised), and keeps the
+// instance for the first configuration.
+func (p *Plugin) start(ctx context.Context) (minor uint64, err error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer leave()
-	allowed, cancel := p.allowed(ctx, state, p.limits.StartTime)
-	defer cancel()
-	i, err := p.start(ctx, allowed, state)
+	i, err := p.instantiate()
 	if err != nil {
 		return 0, refusedBy(err)
 	}
-	defer func() { err = alsoFailed(err, i.close()) }()
-	results, err := i.module.ExportedFunction(abi.ExportVersion).Call(allowed)
+	i.allow(p.limits.StartFuel)
+	minor, err = i.introduce()
+	p.tell(i.state.log.lines)
 	if err != nil {
-		return 0, refusedBy(p.classify(ctx, abi.ExportVersion, err))
+		return 0, alsoFailed(refusedBy(err), i.close())
 	}
-	return uint64(api.DecodeU32(results[0])), nil
+	p.startFuel = i.used()
+	p.spare.Store(i)
+	return minor, nil
+}
+
+func (i *instance) introduce() (minor uint64, err error) {
+	if i.module.ExportedFunction(abi.ExportInitialize) != nil {
+		if err := i.call(abi.ExportInitialize); err != nil {
+			return 0, err
+		}
+	}
+	if err := i.call(abi.ExportVersion); err != nil {
+		return 0, err
+	}
+	if i.tainted() {
+		return 0, fault(CodeInstallRefused, abi.ExportInitialize, "the guest changes its tables, or drops a segment, while it starts")
+	}
+	return uint64(api.DecodeU32(i.words[0])), nil
 }
 
 // refusedBy makes a guest's failure during install a refusal; deadline and closed are not the guest's failures.

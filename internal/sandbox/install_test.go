@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/sandbox/wasm"
 )
 
 func TestInstallRefusesByNameWhatBreaksTheContract(t *testing.T) {
@@ -64,7 +65,7 @@ func TestAFailureAtStartKeepsItsReason(t *testing.T) {
 		limits Limits
 	}{
 		"trap_initialize": {CodeTrap, Limits{}},
-		"loop_initialize": {CodeTimeLimit, Limits{StartTime: hurried}},
+		"loop_initialize": {CodeFuelExhausted, Limits{StartFuel: 1_000_000}},
 	}
 	for name, c := range cases {
 		h := openHost(t, Config{Policy: c.limits})
@@ -107,9 +108,7 @@ func TestAMissingGrantRefusesToLoad(t *testing.T) {
 func TestLimitsNarrowAndNeverWiden(t *testing.T) {
 	_, err := Open(Config{Policy: Limits{MemoryPages: abi.PolicyMemoryPagesMax + 1}})
 	wantCode(t, err, CodeLimitWidened)
-	_, err = Open(Config{Chain: Limits{CallTime: chainCallTimeMax + 1}})
-	wantCode(t, err, CodeLimitWidened)
-	_, err = Open(Config{Chain: Limits{CallTime: -1}})
+	_, err = Open(Config{Chain: Limits{Fuel: abi.ChainFuelMax + 1}})
 	wantCode(t, err, CodeLimitWidened)
 
 	h := openHost(t, Config{Policy: Limits{MemoryPages: 100}})
@@ -128,28 +127,28 @@ func TestLimitsNarrowAndNeverWiden(t *testing.T) {
 	greedy := withManifest(withoutManifest(t, "echo_policy"), `{"name":"g","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0","limits":{"memory_pages":257}}`)
 	_, err = h.Install(context.Background(), greedy, abi.KindPolicy, everything)
 	wantCode(t, err, CodeManifestInvalid)
-	modest := withManifest(withoutManifest(t, "echo_policy"), `{"name":"g","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0","limits":{"memory_pages":256,"output_bytes":9}}`)
+	modest := withManifest(withoutManifest(t, "echo_policy"), `{"name":"g","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0","limits":{"fuel":7000,"memory_pages":256,"output_bytes":9}}`)
 	p, err = h.Install(context.Background(), modest, abi.KindPolicy, everything)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l := p.Limits(); l.MemoryPages != 100 || l.OutputBytes != 9 {
-		t.Errorf("limits %+v, want the host's 100 pages and the manifest's 9 bytes", l)
+	if l := p.Limits(); l.MemoryPages != 100 || l.OutputBytes != 9 || l.Fuel != 7000 {
+		t.Errorf("limits %+v, want the host's 100 pages and the manifest's fuel and 9 bytes", l)
 	}
 }
 
 // withoutManifest cuts the last section, which is the manifest in every guest of testdata.
 func withoutManifest(t testing.TB, name string) []byte {
 	t.Helper()
-	wasm := guest(t, name)
-	at := bytes.LastIndex(wasm, []byte(abi.ManifestSection))
+	module := guest(t, name)
+	at := bytes.LastIndex(module, []byte(abi.ManifestSection))
 	for cut := at - 1; cut > 0; cut-- {
-		if wasm[cut] != sectionCustom {
+		if module[cut] != wasm.SectionCustom {
 			continue
 		}
-		c := &cursor{data: wasm[cut+1:]}
-		if size := c.u32(); uint64(size) == uint64(len(c.data)-c.pos) {
-			return wasm[:cut]
+		c := &wasm.Cursor{Data: module[cut+1:]}
+		if size := c.U32(); uint64(size) == uint64(c.Left()) {
+			return module[:cut]
 		}
 	}
 	t.Fatalf("%s has no manifest at its end", name)
@@ -201,41 +200,41 @@ func TestTheManifestComesBackAsItWas(t *testing.T) {
 // unbounded one ends the whole process, not the test.
 func TestClaimedLengthsAreBoundedBeforeTheyAreAllocated(t *testing.T) {
 	h := openHost(t, Config{})
-	huge := appendU32(nil, math.MaxUint32)
-	oneFunction := appendSection(appendSection(preamble, sectionType, []byte{1, 0x60, 0, 0}), sectionFunction, []byte{1, 0})
+	huge := wasm.AppendU32(nil, math.MaxUint32)
+	oneFunction := appendSection(appendSection([]byte(wasm.Preamble), wasm.SectionType, []byte{1, 0x60, 0, 0}), wasm.SectionFunction, []byte{1, 0})
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 	cases := map[string][]byte{
-		"types":            appendSection(preamble, sectionType, huge),
-		"parameters":       appendSection(preamble, sectionType, join([]byte{1, 0x60}, huge)),
-		"results":          appendSection(preamble, sectionType, join([]byte{1, 0x60, 0}, huge)),
-		"recursive types":  appendSection(preamble, sectionType, join([]byte{1, 0x4e}, huge)),
-		"imports":          appendSection(preamble, sectionImport, huge),
-		"import name":      appendSection(preamble, sectionImport, join([]byte{1}, huge)),
-		"functions":        appendSection(preamble, sectionFunction, huge),
-		"tables":           appendSection(preamble, sectionTable, huge),
-		"memories":         appendSection(preamble, sectionMemory, huge),
-		"globals":          appendSection(preamble, sectionGlobal, huge),
-		"exports":          appendSection(preamble, sectionExport, huge),
-		"element segments": appendSection(preamble, sectionElement, huge),
-		"elements":         appendSection(preamble, sectionElement, join([]byte{1, 1, 0}, huge)),
-		"functions' code":  appendSection(preamble, sectionCode, huge),
-		"body":             appendSection(oneFunction, sectionCode, join([]byte{1}, huge)),
-		"locals":           appendSection(oneFunction, sectionCode, join([]byte{1, 8, 1}, huge, []byte{typeI32, opEnd})),
-		"local groups":     appendSection(oneFunction, sectionCode, join([]byte{1, 7}, huge, []byte{typeI32, opEnd})),
-		"branch targets":   appendSection(oneFunction, sectionCode, join([]byte{1, 8, 0, opBrTable}, huge, []byte{opEnd})),
-		"function type":    appendSection(preamble, sectionFunction, []byte{1, 0}),
-		"data segments":    appendSection(preamble, sectionData, huge),
-		"data":             appendSection(preamble, sectionData, join([]byte{1, 1}, huge)),
-		"data count":       appendSection(preamble, sectionDataCount, huge),
-		"section":          join(preamble, []byte{sectionType}, huge),
-		"tags":             appendSection(preamble, 13, huge),
+		"types":            appendSection([]byte(wasm.Preamble), wasm.SectionType, huge),
+		"parameters":       appendSection([]byte(wasm.Preamble), wasm.SectionType, join([]byte{1, 0x60}, huge)),
+		"results":          appendSection([]byte(wasm.Preamble), wasm.SectionType, join([]byte{1, 0x60, 0}, huge)),
+		"recursive types":  appendSection([]byte(wasm.Preamble), wasm.SectionType, join([]byte{1, 0x4e}, huge)),
+		"imports":          appendSection([]byte(wasm.Preamble), wasm.SectionImport, huge),
+		"import name":      appendSection([]byte(wasm.Preamble), wasm.SectionImport, join([]byte{1}, huge)),
+		"functions":        appendSection([]byte(wasm.Preamble), wasm.SectionFunction, huge),
+		"tables":           appendSection([]byte(wasm.Preamble), wasm.SectionTable, huge),
+		"memories":         appendSection([]byte(wasm.Preamble), wasm.SectionMemory, huge),
+		"globals":          appendSection([]byte(wasm.Preamble), wasm.SectionGlobal, huge),
+		"exports":          appendSection([]byte(wasm.Preamble), wasm.SectionExport, huge),
+		"element segments": appendSection([]byte(wasm.Preamble), wasm.SectionElement, huge),
+		"elements":         appendSection([]byte(wasm.Preamble), wasm.SectionElement, join([]byte{1, 1, 0}, huge)),
+		"functions' code":  appendSection([]byte(wasm.Preamble), wasm.SectionCode, huge),
+		"body":             appendSection(oneFunction, wasm.SectionCode, join([]byte{1}, huge)),
+		"locals":           appendSection(oneFunction, wasm.SectionCode, join([]byte{1, 8, 1}, huge, []byte{wasm.TypeI32, wasm.OpEnd})),
+		"local groups":     appendSection(oneFunction, wasm.SectionCode, join([]byte{1, 7}, huge, []byte{wasm.TypeI32, wasm.OpEnd})),
+		"branch targets":   appendSection(oneFunction, wasm.SectionCode, join([]byte{1, 8, 0, wasm.OpBrTable}, huge, []byte{wasm.OpEnd})),
+		"function type":    appendSection([]byte(wasm.Preamble), wasm.SectionFunction, []byte{1, 0}),
+		"data segments":    appendSection([]byte(wasm.Preamble), wasm.SectionData, huge),
+		"data":             appendSection([]byte(wasm.Preamble), wasm.SectionData, join([]byte{1, 1}, huge)),
+		"data count":       appendSection([]byte(wasm.Preamble), wasm.SectionDataCount, huge),
+		"section":          join([]byte(wasm.Preamble), []byte{wasm.SectionType}, huge),
+		"tags":             appendSection([]byte(wasm.Preamble), 13, huge),
 		"empty":            {},
 		"component":        {0, 'a', 's', 'm', 0x0d, 0, 1, 0},
-		"17 MiB":           append(bytes.Clone(preamble), make([]byte, 17<<20)...),
+		"17 MiB":           append(bytes.Clone([]byte(wasm.Preamble)), make([]byte, 17<<20)...),
 	}
-	for name, wasm := range cases {
+	for name, module := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := h.Install(context.Background(), wasm, abi.KindPolicy, Grants{})
+			_, err := h.Install(context.Background(), module, abi.KindPolicy, Grants{})
 			wantCode(t, err, CodeInstallRefused)
 		})
 	}
@@ -243,60 +242,13 @@ func TestClaimedLengthsAreBoundedBeforeTheyAreAllocated(t *testing.T) {
 
 func TestTheNameSectionNeverReachesTheCompiler(t *testing.T) {
 	// Four billion function names in a section of a few bytes: wazero would allocate room for them all.
-	name := append([]byte{4, 'n', 'a', 'm', 'e', 1, 5}, appendU32(nil, math.MaxUint32)...)
+	name := append([]byte{4, 'n', 'a', 'm', 'e', 1, 5}, wasm.AppendU32(nil, math.MaxUint32)...)
 	h := openHost(t, Config{})
-	p, err := h.Install(context.Background(), appendSection(guest(t, "echo_policy"), sectionCustom, name), abi.KindPolicy, everything)
+	p, err := h.Install(context.Background(), appendSection(guest(t, "echo_policy"), wasm.SectionCustom, name), abi.KindPolicy, everything)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Close(); err != nil {
 		t.Error(err)
-	}
-}
-
-// oneFunctionModule wraps the code of one function with parameters of type i32.
-func oneFunctionModule(parameters int, body []byte) []byte {
-	signature := append(appendU32([]byte{1, typeFunction}, uint32(parameters)), bytes.Repeat([]byte{typeI32}, parameters)...)
-	wasm := appendSection(preamble, sectionType, append(signature, 0))
-	wasm = appendSection(wasm, sectionFunction, []byte{1, 0})
-	wasm = appendSection(wasm, sectionMemory, []byte{1, 0, 1})
-	return appendSection(wasm, sectionCode, append(appendU32([]byte{1}, uint32(len(body))), body...))
-}
-
-// TestCodeThatWouldHoldTheProcessIsRefused holds functions that wazero needs minutes or gigabytes to compile, or that
-// run for minutes between two looks at the clock.
-func TestCodeThatWouldHoldTheProcessIsRefused(t *testing.T) {
-	repeat := func(n int, code ...byte) []byte { return bytes.Repeat(code, n) }
-	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-	fill := []byte{opI32Const, 0, opI32Const, 0, opI32Const, 0, opPrefix, 0x8b, 0x00, 0} // memory.fill, padded
-	locals := func(n uint32) []byte { return append(appendU32([]byte{1}, n), typeI32) }
-	cases := []struct {
-		name, word string
-		parameters int
-		body       []byte
-	}{
-		{"bulk operations in a row", "bulk", 0, join([]byte{0}, bytes.Repeat(fill, bulkOperationsMax+1), repeat(1, opEnd))},
-		{"nested loops", "compiling", 0, join([]byte{0}, repeat(30_000, opLoop, 0x40), repeat(30_001, opEnd))},
-		{"ifs in a row", "compiling", 0, join([]byte{0}, repeat(30_000, opI32Const, 0, opIf, 0x40, opEnd), repeat(1, opEnd))},
-		{"loops over locals", "compiling", 0, join(locals(1000), repeat(1000, opLoop, 0x40), repeat(1001, opEnd))},
-		{"loops over parameters", "compiling", 100, join([]byte{0}, repeat(10_000, opLoop, 0x40), repeat(10_001, opEnd))},
-		{"a branch table", "compiling", 0, join([]byte{0, opI32Const, 0, opBrTable}, appendU32(nil, 60_000), repeat(60_001, 0), repeat(1, opEnd))},
-		{"locals", "locals", 0, join(locals(localsMax+1), repeat(1, opEnd))},
-		{"length", "bytes", 0, join([]byte{0}, repeat(functionBodyBytesMax, 1), repeat(1, opEnd))},
-		{"an unknown opcode", "opcode 0xfd", 0, []byte{0, 0xfd, 0, opEnd}},
-		{"an unknown bulk opcode", "opcode 0xfc 18", 0, []byte{0, opPrefix, 18, opEnd}},
-		{"a cut immediate", "truncated", 0, []byte{0, opF64Const, 0, opEnd}},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			_, err := scan(oneFunctionModule(c.parameters, c.body))
-			wantCode(t, err, CodeInstallRefused)
-			if err != nil && !strings.Contains(err.Error(), c.word) {
-				t.Errorf("refused, but not for %q: %v", c.word, err)
-			}
-		})
-	}
-	if _, err := scan(oneFunctionModule(2, join(locals(50), repeat(100, opLoop, 0x40), repeat(101, opEnd)))); err != nil {
-		t.Errorf("an honest function: %v", err)
 	}
 }

@@ -2,55 +2,44 @@ package sandbox
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/sandbox/meter"
 )
 
 // Limits bound one guest. The zero value of a field means "the default of the kind"; a value above that default is
 // refused, because limits may be narrowed by an operator, a grant or a manifest and widened by nobody.
 //
-// The JSON names are those of Limits.counts and Limits.times; a test compares them.
+// The JSON names are those of Limits.fields; a test compares them.
 type Limits struct {
+	// Fuel caps the metered work of one call, in the units of package meter.
+	Fuel uint64 `json:"fuel,omitempty"`
+	// StartFuel caps the metered work of instantiation, _initialize and configuration together.
+	StartFuel uint64 `json:"start_fuel,omitempty"`
 	// MemoryPages caps linear memory, in pages of 64 KiB. A guest that asks for more sees memory.grow return -1.
-	MemoryPages uint32 `json:"memory_pages,omitempty"`
+	MemoryPages uint64 `json:"memory_pages,omitempty"`
 	// InputBytes caps one request or configuration.
-	InputBytes uint32 `json:"input_bytes,omitempty"`
+	InputBytes uint64 `json:"input_bytes,omitempty"`
 	// OutputBytes caps one result.
-	OutputBytes uint32 `json:"output_bytes,omitempty"`
-	// LogBytes caps the log text kept of one call, start-up included. More is cut, with a mark.
-	LogBytes uint32 `json:"log_bytes,omitempty"`
+	OutputBytes uint64 `json:"output_bytes,omitempty"`
+	// LogBytes caps the log text kept of one call. More is cut, with a mark.
+	LogBytes uint64 `json:"log_bytes,omitempty"`
 	// LogCalls caps calls of the log import in one call. One more ends the call as host_call_limit.
-	LogCalls uint32 `json:"log_calls,omitempty"`
-	// CallDepth caps nested guest function calls; one more is a trap. It keeps the native stack of a recursion small.
-	CallDepth uint32 `json:"call_depth,omitempty"`
-	// CallTime is the wall clock one call may take, start-up excluded. It stands in for fuel until metering.
-	CallTime time.Duration `json:"call_time_ns,omitempty"`
-	// StartTime is the wall clock that instantiation, _initialize and configuration may take together.
-	StartTime time.Duration `json:"start_time_ns,omitempty"`
+	LogCalls uint64 `json:"log_calls,omitempty"`
+	// StackSlots caps the stack of nested guest calls, in the slots of package meter. One more is a trap.
+	StackSlots uint64 `json:"stack_slots,omitempty"`
 }
-
-// Ceilings of what package abi leaves to the host; its own limits are the others. All of them are defaults too.
-const (
-	policyCallTimeMax = 1 * time.Second
-	chainCallTimeMax  = 4 * time.Second
-
-	guestCallDepthMax = 8192
-	guestStartTimeMax = 5 * time.Second
-)
 
 // DefaultLimits returns the ceilings of a kind. An unknown kind gets the zero Limits, under which nothing loads.
 func DefaultLimits(kind abi.Kind) Limits {
-	shared := Limits{LogBytes: abi.LogBytesMax, CallDepth: guestCallDepthMax, StartTime: guestStartTimeMax}
+	shared := Limits{StartFuel: abi.StartFuelMax, LogBytes: abi.LogBytesMax, StackSlots: meter.StackSlotsMax}
 	switch kind {
 	case abi.KindPolicy:
-		shared.MemoryPages, shared.LogCalls = abi.PolicyMemoryPagesMax, abi.PolicyLogCallsMax
+		shared.Fuel, shared.MemoryPages, shared.LogCalls = abi.PolicyFuelMax, abi.PolicyMemoryPagesMax, abi.PolicyLogCallsMax
 		shared.InputBytes, shared.OutputBytes = abi.PolicyInputBytesMax, abi.PolicyOutputBytesMax
-		shared.CallTime = policyCallTimeMax
 	case abi.KindChain:
-		shared.MemoryPages, shared.LogCalls = abi.ChainMemoryPagesMax, abi.ChainLogCallsMax
+		shared.Fuel, shared.MemoryPages, shared.LogCalls = abi.ChainFuelMax, abi.ChainMemoryPagesMax, abi.ChainLogCallsMax
 		shared.InputBytes, shared.OutputBytes = abi.ChainInputBytesMax, abi.ChainOutputBytesMax
-		shared.CallTime = chainCallTimeMax
 	default:
 		return Limits{}
 	}
@@ -58,65 +47,54 @@ func DefaultLimits(kind abi.Kind) Limits {
 }
 
 // limit is one field of Limits, by the name that errors and grants give it.
-type limit[T uint32 | time.Duration] struct {
+type limit struct {
 	name  string
-	value *T
+	value *uint64
 }
 
-func (l *Limits) counts() []limit[uint32] {
-	return []limit[uint32]{
+func (l *Limits) fields() []limit {
+	return []limit{
+		{"fuel", &l.Fuel},
+		{"start_fuel", &l.StartFuel},
 		{"memory_pages", &l.MemoryPages},
 		{"input_bytes", &l.InputBytes},
 		{"output_bytes", &l.OutputBytes},
 		{"log_bytes", &l.LogBytes},
 		{"log_calls", &l.LogCalls},
-		{"call_depth", &l.CallDepth},
+		{"stack_slots", &l.StackSlots},
 	}
-}
-
-func (l *Limits) times() []limit[time.Duration] {
-	return []limit[time.Duration]{{"call_time_ns", &l.CallTime}, {"start_time_ns", &l.StartTime}}
 }
 
 // narrow returns the stricter of l and by, field by field. A zero field in by keeps l's. A field of by that is wider
 // than l is an error naming it, so that nobody believes in a limit that is not in force.
 func (l Limits) narrow(by Limits, where string) (Limits, error) {
-	counts, times := by.counts(), by.times()
-	for i, into := range l.counts() {
-		if err := into.narrow(*counts[i].value, where); err != nil {
-			return l, err
+	to := by.fields()
+	for i, field := range l.fields() {
+		wanted := *to[i].value
+		if wanted > *field.value {
+			return l, &abi.Error{
+				Code:    CodeLimitWidened,
+				Message: fmt.Sprintf("limit %s is %d, and may only be narrowed below %d", field.name, wanted, *field.value),
+				Where:   where + "." + field.name,
+				Fix:     "lower it or leave it out",
+			}
 		}
-	}
-	for i, into := range l.times() {
-		if err := into.narrow(*times[i].value, where); err != nil {
-			return l, err
+		if wanted != 0 {
+			*field.value = wanted
 		}
 	}
 	return l, nil
 }
 
-func (l limit[T]) narrow(to T, where string) error {
-	if to < 0 || to > *l.value {
-		return &abi.Error{
-			Code:    CodeLimitWidened,
-			Message: fmt.Sprintf("limit %s is %v, and may only be narrowed below %v", l.name, to, *l.value),
-			Where:   where + "." + l.name,
-			Fix:     "lower it or leave it out",
-		}
-	}
-	if to != 0 {
-		*l.value = to
-	}
-	return nil
-}
-
 // stricter takes the smaller of two limits in the fields a manifest can name; zero fields want nothing.
 func (l Limits) stricter(wanted abi.ManifestLimits) Limits {
-	if wanted.MemoryPages != 0 {
-		l.MemoryPages = uint32(min(uint64(l.MemoryPages), wanted.MemoryPages)) // #nosec G115 -- at most l's
-	}
-	if wanted.OutputBytes != 0 {
-		l.OutputBytes = uint32(min(uint64(l.OutputBytes), wanted.OutputBytes)) // #nosec G115 -- at most l's
+	for _, field := range []struct {
+		mine   *uint64
+		wanted uint64
+	}{{&l.Fuel, wanted.Fuel}, {&l.MemoryPages, wanted.MemoryPages}, {&l.OutputBytes, wanted.OutputBytes}} {
+		if field.wanted != 0 {
+			*field.mine = min(*field.mine, field.wanted)
+		}
 	}
 	return l
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/tetratelabs/wazero"
@@ -22,6 +23,16 @@ type Plugin struct {
 	runtime  wazero.Runtime
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
+	// globals are the names of the module's own mutable globals.
+	globals []string
+	warmUps []Call
+
+	// startFuel is what _initialize took. The state behind it is the same for every configuration: spare is in it until
+	// somebody configures it, and starting guards the image that only a second configuration needs.
+	startFuel uint64
+	spare     atomic.Pointer[instance]
+	starting  sync.Mutex
+	started   *image
 
 	// use is read-locked by every call and locked by Close: freeing native code under a running guest would end the
 	// process.
@@ -87,12 +98,36 @@ func (p *Plugin) enter(ctx context.Context) (leave func(), err error) {
 	return func() { p.use.RUnlock(); p.host.queue.leave() }, nil
 }
 
-// tell hands a finished instance's log to the sink.
-func (p *Plugin) tell(log *guestLog) {
+// tell hands the log of a call to the sink.
+func (p *Plugin) tell(lines []LogLine) {
 	if p.host.config.Log == nil {
 		return
 	}
-	for _, line := range log.lines {
+	for _, line := range lines {
 		p.host.config.Log(LogRecord{Plugin: p.manifest.Name, Module: p.identity.Module, LogLine: line})
 	}
+}
+
+// takeStarted returns an initialised instance.
+func (p *Plugin) takeStarted() (*instance, error) {
+	if i := p.spare.Swap(nil); i != nil {
+		return i, nil
+	}
+	p.starting.Lock()
+	defer p.starting.Unlock()
+	if p.started != nil {
+		return p.copyOf(p.started)
+	}
+	i, err := p.instantiate()
+	if err != nil {
+		return nil, err
+	}
+	i.allow(p.limits.StartFuel)
+	if _, err = i.introduce(); err == nil {
+		p.started, err = i.capture()
+	}
+	if err != nil {
+		return nil, alsoFailed(err, i.close())
+	}
+	return i, nil
 }

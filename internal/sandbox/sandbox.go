@@ -5,16 +5,16 @@
 // whether a result is canonical, is package abi's business. Everything a guest says is a claim; it is bounded, copied
 // and checked here before anybody parses it.
 //
-// A module is installed once (Host.Install), configured once (Plugin.Configure) and then called any number of times,
-// from any number of goroutines (Configured.Call). Every call runs in a fresh instance that has been initialised and
-// configured again, so nothing can leak from one call into the next.
+// A module is installed once (Host.Install), configured once for each use (Plugin.Configure) and then called any number
+// of times, from any number of goroutines (Configured.Call). Every call begins in the same state: after a call the
+// memory and the globals of the instance are put back to what they were once it was configured, and an instance that
+// failed, grew, or changed what cannot be put back is thrown away. So nothing leaks from one call into the next, and a
+// call that is made again gives the same bytes for the same fuel.
 //
 // # What stops a guest that does not stop
 //
-// A call ends after Limits.CallTime of wall clock. wazero looks at the clock at every loop head, and callGuard looks
-// at every function entry, because wazero alone never interrupts a recursion without loops. Wall clock cannot tell a
-// guest that runs for ever from an honest one on a slow machine: both end as time_limit, and that denies. Metering by
-// rewriting, which counts work instead of time, replaces it behind the same interface; Result.Fuel is its seam.
-// Both checks also let Go's garbage collector in: native guest code is not preemptible, so between two checks a guest
-// delays the whole process. The longest such stretch is bounded by functionBodyBytesMax and bulkOperationsMax.
+// Fuel. Package meter rewrites the module to count its work and to end when there is none left, to bound the depth of
+// its calls, and to let Go's scheduler in now and then: native code is not preemptible, and without that a garbage
+// collection would wait for the guest. No wall clock ends a guest, because a decision that depends on how busy the
+// machine was cannot be replayed; the caller's deadline acts between calls only.
 package sandbox

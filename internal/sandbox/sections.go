@@ -5,145 +5,110 @@ import (
 	"fmt"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/sandbox/wasm"
 )
 
-// Value types a guest may use (WebAssembly 2.0, 5.3.1). v128 is missing on purpose: vector lanes of NaNs differ by
-// processor, and metering does not know them.
-const (
-	typeI32       = 0x7f
-	typeF64       = 0x7c
-	typeFuncref   = 0x70
-	typeExternref = 0x6f
-	typeFunction  = 0x60
-)
-
-func (c *cursor) valueType() {
-	b := c.byte()
-	number := b >= typeF64 && b <= typeI32
-	if c.err == nil && !number && b != typeFuncref && b != typeExternref {
-		c.fail(fmt.Errorf("value type %#x is not supported", b))
-	}
-}
-
-func (c *cursor) referenceType() byte {
-	b := c.byte()
-	if c.err == nil && b != typeFuncref && b != typeExternref {
-		c.fail(fmt.Errorf("reference type %#x is not supported", b))
-	}
-	return b
-}
-
-func (s *scanned) types(c *cursor) {
-	for range c.count("types", typesMax) {
-		if form := c.byte(); c.err == nil && form != typeFunction {
-			c.fail(fmt.Errorf("type form %#x is not supported", form))
+func (s *scanned) readTypes(c *wasm.Cursor) {
+	s.types = c.Count("types", typesMax)
+	for range s.types {
+		if form := c.Byte(); c.Err == nil && form != wasm.TypeFunction {
+			c.Fail(fmt.Errorf("type form %#x is not supported", form))
 		}
-		parameters := c.count("parameters", parametersMax)
-		s.parameters = append(s.parameters, parameters)
-		for range parameters {
-			c.valueType()
+		for range c.Count("parameters", parametersMax) {
+			c.ValueType()
 		}
-		for range c.count("results", resultsMax) {
-			c.valueType()
+		for range c.Count("results", resultsMax) {
+			c.ValueType()
 		}
 	}
 }
 
-func (s *scanned) functions(c *cursor) {
-	for range c.count("functions", abi.ModuleFunctionsMax) {
-		index := c.u32()
-		if uint64(index) >= uint64(len(s.parameters)) {
-			c.fail(fmt.Errorf("function of the unknown type %d", index))
+func (s *scanned) readFunctions(c *wasm.Cursor) {
+	for range c.Count("functions", abi.ModuleFunctionsMax) {
+		index := c.U32()
+		if uint64(index) >= uint64(s.types) { // #nosec G115 -- at most typesMax
+			c.Fail(fmt.Errorf("function of the unknown type %d", index))
 			return
 		}
-		s.functionParameters = append(s.functionParameters, s.parameters[index])
 	}
 }
 
-// imports refuses by name, before anything is compiled, whatever is not a function the host has.
-func (c *cursor) imports() error {
-	for range c.count("imports", importsMax) {
-		module, name := c.name(), c.name()
-		kind := c.byte()
-		if c.err != nil {
+// readImports refuses by name, before anything is compiled, whatever is not a function the host has.
+func readImports(c *wasm.Cursor) error {
+	for range c.Count("imports", importsMax) {
+		module, name := c.Name(), c.Name()
+		kind := c.Byte()
+		if c.Err != nil {
 			return nil //nolint:nilerr // the cursor keeps it, and whoever reads the section asks
 		}
 		if err := importAllowed(module, name, kind); err != nil {
 			return err
 		}
-		c.u32()
+		c.U32()
 	}
 	return nil
 }
 
-// limits reads the limits of a memory or table. The flag's upper bits are shared and 64-bit memories.
-func (c *cursor) limits() (flag byte, min, max uint32) {
-	flag = c.byte()
-	if flag > 3 {
-		c.fail(fmt.Errorf("limits flag %#x is not supported", flag))
-		return flag, 0, 0
-	}
-	min = c.u32()
-	if flag&1 != 0 {
-		max = c.u32()
-		if c.err == nil && max < min {
-			c.fail(errors.New("maximum below minimum"))
-		}
-	}
-	return flag, min, max
-}
-
-func (s *scanned) readMemory(c *cursor) error {
+func (s *scanned) readMemory(c *wasm.Cursor) error {
 	// One more than needed, so that a second memory is refused by its own message and not as malformed.
-	s.memories = c.count("memories", 2)
+	s.memories = c.Count("memories", 2)
 	for range s.memories {
-		flag, min, max := c.limits()
-		if c.err == nil && flag&2 != 0 {
+		limits := c.Limits()
+		s.memory = memoryLimits{min: limits.Min, max: limits.Max, hasMax: limits.HasMax}
+		if c.Err == nil && limits.Shared {
 			return refuse(abi.ExportMemory, "build without threads", "the memory is shared")
 		}
-		s.memory = memoryLimits{min: min, max: max, hasMax: flag&1 != 0}
 	}
 	return nil
 }
 
-// pinTables copies the table section, giving every table without a maximum the host's.
-func (s *scanned) pinTables(c *cursor) []byte {
-	s.tables = c.count("tables", abi.ModuleTablesMax)
-	out := appendU32(nil, uint32(s.tables)) // #nosec G115 -- at most abi.ModuleTablesMax
-	for range s.tables {
-		kind := c.referenceType()
-		flag, min, max := c.limits()
-		if flag&2 != 0 {
-			c.fail(errors.New("shared table"))
+func readTables(c *wasm.Cursor) {
+	for range c.Count("tables", abi.ModuleTablesMax) {
+		c.ReferenceType()
+		limits := c.Limits()
+		if limits.Shared {
+			c.Fail(errors.New("shared table"))
 		}
-		if flag&1 == 0 || max > abi.ModuleTableElementsMax {
-			max = abi.ModuleTableElementsMax
+		if limits.Min > abi.ModuleTableElementsMax {
+			c.Fail(fmt.Errorf("table of %d entries, at most %d", limits.Min, abi.ModuleTableElementsMax))
 		}
-		if min > abi.ModuleTableElementsMax {
-			c.fail(fmt.Errorf("table of %d entries, at most %d", min, abi.ModuleTableElementsMax))
-		}
-		out = append(out, kind, 1)
-		out = appendU32(appendU32(out, min), max)
-	}
-	return out
-}
-
-func (c *cursor) globals() {
-	for range c.count("globals", abi.ModuleGlobalsMax) {
-		c.valueType()
-		if mutable := c.byte(); mutable > 1 {
-			c.fail(errors.New("bad mutability"))
-		}
-		c.constantExpression()
 	}
 }
 
-func (c *cursor) exports() {
-	for range c.count("exports", exportsMax) {
-		c.name()
-		if kind := c.byte(); kind > 3 {
-			c.fail(fmt.Errorf("export kind %d is not supported", kind))
+func readGlobals(c *wasm.Cursor) {
+	for range c.Count("globals", abi.ModuleGlobalsMax) {
+		c.ValueType()
+		if mutable := c.Byte(); mutable > 1 {
+			c.Fail(errors.New("bad mutability"))
 		}
-		c.u32()
+		c.ConstantExpression()
+	}
+}
+
+func readExports(c *wasm.Cursor) {
+	for range c.Count("exports", exportsMax) {
+		c.Name()
+		if kind := c.Byte(); kind > wasm.KindGlobal {
+			c.Fail(fmt.Errorf("export kind %d is not supported", kind))
+		}
+		c.U32()
+	}
+}
+
+func (s *scanned) readElements(c *wasm.Cursor) {
+	for range c.Count("element segments", elementSegmentsMax) {
+		s.elements += c.ElementSegment(elementsMax-s.elements, func(uint32) {})
+		if c.Err != nil {
+			return
+		}
+	}
+}
+
+func readData(c *wasm.Cursor) {
+	for range c.Count("data segments", abi.ModuleDataSegmentsMax) {
+		c.DataSegment()
+		if c.Err != nil {
+			return
+		}
 	}
 }

@@ -29,6 +29,15 @@ const (
 	nanosecondsPerSecond = 1_000_000_000
 )
 
+// What host functions cost, in fuel: leaving native code and coming back, and the bytes they touch. A test measures
+// that no host function gives more time for its fuel than instructions do.
+const (
+	hostCallFuel    = 250
+	hostBufferFuel  = 32
+	logBytesPerFuel = 4
+	randomByteFuel  = 5
+)
+
 // hostFunctions is everything a guest can import: our log, and abi.WASIImports in versions that always answer the same.
 // A test compares the two lists.
 var hostFunctions = []hostFunction{
@@ -53,6 +62,7 @@ func hostLog(ctx context.Context, mod api.Module, stack []uint64) {
 	}
 	log.callsLeft--
 	level, pointer, length := api.DecodeU32(stack[0]), api.DecodeU32(stack[1]), api.DecodeU32(stack[2])
+	stateOf(ctx).charge(uint64(length) / logBytesPerFuel)
 	if level > uint32(LevelError) {
 		panic(&hostFault{code: CodeTrap, message: fmt.Sprintf("purser_host_1.log called with the level %d", level)})
 	}
@@ -68,16 +78,16 @@ func wasiNothing(_ context.Context, _ api.Module, stack []uint64) { stack[0] = w
 func wasiYield(_ context.Context, _ api.Module, stack []uint64) { stack[0] = wasiSuccess }
 
 // wasiNoSizes answers args_sizes_get and environ_sizes_get: no strings, no bytes.
-func wasiNoSizes(_ context.Context, mod api.Module, stack []uint64) {
+func wasiNoSizes(ctx context.Context, mod api.Module, stack []uint64) {
 	count, size := api.DecodeU32(stack[0]), api.DecodeU32(stack[1])
-	stack[0] = wasiResult(mod.Memory().WriteUint32Le(count, 0) && mod.Memory().WriteUint32Le(size, 0))
+	stack[0] = wasiResult(writeUint32(ctx, mod, count, 0) && writeUint32(ctx, mod, size, 0))
 }
 
 // wasiClock answers every clock with the request time. At start-up there is none: it answers one nanosecond, not
 // zero, because Go's runtime throws "nanotime returning zero".
 func wasiClock(ctx context.Context, mod api.Module, stack []uint64) {
 	at := max(stateOf(ctx).now*nanosecondsPerSecond, 1)
-	stack[0] = wasiResult(mod.Memory().WriteUint64Le(api.DecodeU32(stack[2]), at))
+	stack[0] = wasiResult(stateOf(ctx).write(mod.Memory(), api.DecodeU32(stack[2]), binary.LittleEndian.AppendUint64(nil, at)))
 }
 
 // wasiWrite appends what a guest prints to its log. It succeeds even when the log is full: a guest must not be able
@@ -93,7 +103,8 @@ func wasiWrite(ctx context.Context, mod api.Module, stack []uint64) {
 		stack[0] = wasiInvalid
 		return
 	}
-	memory, log := mod.Memory(), &stateOf(ctx).log
+	memory, state := mod.Memory(), stateOf(ctx)
+	state.charge(uint64(count) * hostBufferFuel)
 	list, ok := memory.Read(vectors, count*8)
 	if !ok {
 		stack[0] = wasiFault
@@ -106,21 +117,23 @@ func wasiWrite(ctx context.Context, mod api.Module, stack []uint64) {
 			stack[0] = wasiFault
 			return
 		}
-		log.add(LevelOutput, text)
+		state.charge(uint64(len(text)) / logBytesPerFuel)
+		state.log.add(LevelOutput, text)
 		written += uint64(len(text))
 	}
 	// Overlapping buffers can claim more than 32 bits; the low half is as good an answer as any.
-	stack[0] = wasiResult(memory.WriteUint32Le(writtenAt, uint32(written))) // #nosec G115 -- see above
+	stack[0] = wasiResult(writeUint32(ctx, mod, writtenAt, uint32(written))) // #nosec G115 -- see above
 }
 
 // wasiPoll answers every wait at once: clocks have gone off, files are not there. Go's runtime throws if it fails.
-func wasiPoll(_ context.Context, mod api.Module, stack []uint64) {
+func wasiPoll(ctx context.Context, mod api.Module, stack []uint64) {
 	in, out := api.DecodeU32(stack[0]), api.DecodeU32(stack[1])
 	count, countAt := api.DecodeU32(stack[2]), api.DecodeU32(stack[3])
 	if count == 0 || count > wasiSubscriptionsMax {
 		stack[0] = wasiInvalid
 		return
 	}
+	stateOf(ctx).charge(uint64(count) * hostBufferFuel)
 	memory := mod.Memory()
 	subscriptions, ok := memory.Read(in, count*wasiSubscriptionBytes)
 	if !ok {
@@ -137,7 +150,7 @@ func wasiPoll(_ context.Context, mod api.Module, stack []uint64) {
 		}
 		events = append(events, event[:]...)
 	}
-	stack[0] = wasiResult(memory.Write(out, events) && memory.WriteUint32Le(countAt, count))
+	stack[0] = wasiResult(stateOf(ctx).write(memory, out, events) && writeUint32(ctx, mod, countAt, count))
 }
 
 // wasiExit ends the guest whatever the exit code: a guest has nothing to exit from.
@@ -151,11 +164,16 @@ func wasiRandom(ctx context.Context, mod api.Module, stack []uint64) {
 		stack[0] = wasiInvalid
 		return
 	}
-	buffer, ok := mod.Memory().Read(api.DecodeU32(stack[0]), length)
+	stateOf(ctx).charge(uint64(length) * randomByteFuel)
+	buffer, ok := stateOf(ctx).writable(mod.Memory(), api.DecodeU32(stack[0]), length)
 	if ok {
 		stateOf(ctx).random.fill(buffer)
 	}
 	stack[0] = wasiResult(ok)
+}
+
+func writeUint32(ctx context.Context, mod api.Module, pointer, value uint32) bool {
+	return stateOf(ctx).write(mod.Memory(), pointer, binary.LittleEndian.AppendUint32(nil, value))
 }
 
 func wasiResult(ok bool) uint64 {

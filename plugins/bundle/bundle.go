@@ -1,5 +1,6 @@
-// Package bundle carries the plugins that are built with purser inside the binary; it refuses to pretend that one
-// is there when it was not built. What it hands out is unverified bytes: the sandbox checks them like anybody's.
+// Package bundle carries what is built with purser inside the binary: the bundled plugins, and the SDKs with the
+// templates of new projects. It refuses to pretend that one is there when it was not built. What it hands out is
+// unverified bytes: the sandbox checks modules like anybody's.
 package bundle
 
 import (
@@ -20,6 +21,24 @@ const extension = ".wasm"
 // Module returns a copy of the bundled plugin's module, such as Module("chain-evm"). The error has code
 // plugin_missing when the binary was built without it.
 func Module(name string) ([]byte, error) { return module(dist, name) }
+
+// archive is what plugins/build.sh packs the SDKs into.
+const archive = "dist/sdk.zip"
+
+// SDK returns a copy of the archive of SDKs and templates, as package scaffold reads it. The error has code
+// plugin_sdk_missing when the binary was built without it.
+func SDK() ([]byte, error) { return sdk(dist) }
+
+func sdk(files fs.FS) ([]byte, error) {
+	content, err := fs.ReadFile(files, archive)
+	if err != nil {
+		return nil, &abi.Error{
+			Code: "plugin_sdk_missing", Message: "the SDKs are not in this binary", Cause: err,
+			Fix: "run `make plugins` and build again",
+		}
+	}
+	return content, nil
+}
 
 // Names returns the bundled plugins, sorted. It is empty in a binary that was built before make plugins.
 func Names() []string { return names(dist) }

@@ -27,3 +27,12 @@ func TestAMissingModuleSaysHowToGetIt(t *testing.T) {
 		}
 	}
 }
+
+func TestAMissingArchiveSaysHowToGetIt(t *testing.T) {
+	if got, err := sdk(fstest.MapFS{"dist/README.md": {}}); abi.CodeOf(err) != "plugin_sdk_missing" || got != nil {
+		t.Errorf("%q %v", got, err)
+	}
+	if got, err := sdk(fstest.MapFS{"dist/sdk.zip": {Data: []byte("PK")}}); err != nil || string(got) != "PK" {
+		t.Errorf("%q %v", got, err)
+	}
+}

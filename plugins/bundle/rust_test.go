@@ -27,16 +27,7 @@ func builtRustPolicy(t *testing.T) []byte {
 	if rustPolicyOnce != nil {
 		return rustPolicyOnce
 	}
-	// The compiler names the folder of a target's libraries whether or not they are installed.
-	found, err := exec.CommandContext(t.Context(), "sh", "-c",
-		`${RUSTC:-command -p rustc} --print target-libdir --target wasm32-unknown-unknown`).Output()
-	if err == nil {
-		_, err = os.Stat(strings.TrimSpace(string(found)))
-	}
-	if err != nil {
-		skipWithout(t, "no Rust compiler with the target wasm32-unknown-unknown (%v); on Debian: "+
-			"apt-get install --no-install-recommends rustc libstd-rust-dev-wasm32 lld-14", err)
-	}
+	needsRust(t)
 	out := filepath.Join(t.TempDir(), "price-sanity-rust.wasm")
 	build := exec.CommandContext(t.Context(), "sh", filepath.Join(rustPolicy, "build.sh"), out) // #nosec G204 -- a constant script
 	if output, err := build.CombinedOutput(); err != nil {
@@ -48,6 +39,21 @@ func builtRustPolicy(t *testing.T) []byte {
 	}
 	rustPolicyOnce = module
 	return module
+}
+
+// needsRust stops a test on a machine that cannot compile Rust to WebAssembly.
+func needsRust(t testing.TB) {
+	t.Helper()
+	// The compiler names the folder of a target's libraries whether or not they are installed.
+	found, err := exec.CommandContext(t.Context(), "sh", "-c",
+		`${RUSTC:-command -p rustc} --print target-libdir --target wasm32-unknown-unknown`).Output()
+	if err == nil {
+		_, err = os.Stat(strings.TrimSpace(string(found)))
+	}
+	if err != nil {
+		skipWithout(t, "no Rust compiler with the target wasm32-unknown-unknown (%v); on Debian: "+
+			"apt-get install --no-install-recommends rustc libstd-rust-dev-wasm32 lld-14", err)
+	}
 }
 
 func TestTheRustPolicyGivesTheResultOfEveryVector(t *testing.T) {

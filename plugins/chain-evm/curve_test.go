@@ -63,75 +63,6 @@ func TestTypeHashesAndSelectorsAreTheKnownOnes(t *testing.T) {
 	}
 }
 
-func toBig(n number) *big.Int { b := n.bytes(); return new(big.Int).SetBytes(b[:]) }
-
-// randomNumber favours the edges: words of all zeros or all ones are where carries go wrong.
-func randomNumber(r *rand.Rand, m modulus) number {
-	for {
-		var n number
-		for i := range n {
-			switch r.IntN(4) {
-			case 0:
-			case 1:
-				n[i] = ^uint64(0)
-			default:
-				n[i] = r.Uint64()
-			}
-		}
-		if less(n, m.value) {
-			return n
-		}
-	}
-}
-
-func TestModularArithmeticAgreesWithMathBig(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2)) // #nosec G404 -- a test wants the same numbers each time
-	for _, m := range []modulus{field, order} {
-		prime := toBig(m.value)
-		if !prime.ProbablyPrime(20) {
-			t.Fatalf("%x is not prime", prime)
-		}
-		largest, _ := subtract(m.value, number{1})
-		edges := []number{{}, {1}, largest}
-		for i := range 20_000 {
-			a, b := randomNumber(r, m), randomNumber(r, m)
-			if i < 9 {
-				a, b = edges[i%3], edges[i/3]
-			}
-			x, y := toBig(a), toBig(b)
-			for name, got := range map[string][2]*big.Int{
-				"add": {toBig(m.add(a, b)), new(big.Int).Add(x, y)},
-				"sub": {toBig(m.sub(a, b)), new(big.Int).Sub(x, y)},
-				"mul": {toBig(m.mul(a, b)), new(big.Int).Mul(x, y)},
-			} {
-				if got[0].Cmp(got[1].Mod(got[1], prime)) != 0 {
-					t.Fatalf("%s(%x, %x) mod %x = %x", name, x, y, prime, got[0])
-				}
-			}
-			if i%100 == 0 && !a.isZero() && toBig(m.inverse(a)).Cmp(new(big.Int).ModInverse(x, prime)) != 0 {
-				t.Fatalf("inverse of %x", x)
-			}
-		}
-	}
-}
-
-func TestTheCurveHasItsOrder(t *testing.T) {
-	sum := twoProducts(order.value, generator, number{}, generator)
-	if !sum.z.isZero() {
-		t.Error("n·G is not the point at infinity")
-	}
-	largest, _ := subtract(order.value, number{1})
-	x, y := twoProducts(largest, generator, number{}, generator).affine()
-	if x != generator.x || y != field.sub(number{}, generator.y) {
-		t.Error("(n-1)·G is not -G")
-	}
-	x, y = twoProducts(number{1}, generator, number{1}, generator).affine()
-	wantX, wantY := generator.double().affine()
-	if x != wantX || y != wantY {
-		t.Error("G + G is not 2·G")
-	}
-}
-
 // The payment of the x402 specification: its signature was made by a wallet nobody here wrote.
 func TestTheSpecificationsPaymentRecoversToItsPayer(t *testing.T) {
 	p, rejection := parsePayload([]byte(`{"signature":"0x2d6a7588d6acca505cbf0d9a4a227e0c52c6c34008c8e8986a1283259764173608a2ce6496642e377d6da8dbbf5836e9bd15092f9ecab05ded3d6293af148b571c",
@@ -183,6 +114,43 @@ func TestRecoveryTakesOneSpellingOfASignatureOnly(t *testing.T) {
 	digest[0]++
 	if got, _ := recoverSigner(digest, good); got == want {
 		t.Error("another digest gives the same signer")
+	}
+}
+
+// TestTheSignerOfAnyDigestIsRecovered signs by the textbook, over math/big.
+func TestTheSignerOfAnyDigestIsRecovered(t *testing.T) {
+	n, g := toBig(order.value), bigOf(&generator)
+	r := rand.New(rand.NewPCG(8, 9)) // #nosec G404 -- a test wants the same signatures each time
+	inRange := func() *big.Int { return toBig(order.reduce(randomNumber(r))) }
+	for i, digest := range append(edges(t), randomNumber(r), randomNumber(r)) {
+		key, nonce := inRange(), inRange()
+		if i%3 == 0 {
+			nonce = new(big.Int).SetInt64(int64(i/3 + 1))
+		}
+		if i%5 == 0 {
+			key = new(big.Int).Sub(n, big.NewInt(int64(i/5+1)))
+		}
+		if key.Sign() == 0 || nonce.Sign() == 0 {
+			continue
+		}
+		public, point := g.times(key), g.times(nonce)
+		s := new(big.Int).Mul(point.x, key)
+		s.Add(s, toBig(digest)).Mul(s, new(big.Int).ModInverse(nonce, n)).Mod(s, n)
+		odd := point.y.Bit(0)
+		if s.Cmp(toBig(order.value.half())) > 0 {
+			s.Sub(n, s)
+			odd ^= 1
+		}
+		x, y := fromBig(t, public.x).bytes(), fromBig(t, public.y).bytes()
+		hash := keccak256(x[:], y[:])
+		signature := make([]byte, signatureBytes)
+		point.x.FillBytes(signature[:32])
+		s.FillBytes(signature[32:64])
+		signature[64] = signatureV27 + byte(odd) // #nosec G115 -- one bit
+		got, ok := recoverSigner(digest.bytes(), signature)
+		if want := [20]byte(hash[12:]); ok != (s.Sign() != 0) || ok && got != want {
+			t.Errorf("digest %x, key %x, nonce %x: recovered %x %v, want %x", digest, key, nonce, got, ok, want)
+		}
 	}
 }
 

@@ -28,11 +28,21 @@ func TestJSONThatTwoReadersCouldReadDifferentlyIsRefused(t *testing.T) {
 
 func TestPlainJSONIsRead(t *testing.T) {
 	v, ok := parseJSON([]byte(" {\"s\":\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\ud83d\\ude00\", \"n\":-0.5e+10, \"a\":[true,false,null,{}], \"o\":{}} \n"))
-	if !ok || v.member("s").text() != "a\"\\/\b\f\n\r\tA\U0001F600" || v.member("n").raw != "-0.5e+10" || len(v.member("a").children) != 4 {
+	if !ok || v.member("s").text() != "a\"\\/\b\f\n\r\tA\U0001F600" || v.member("n").raw != "-0.5e+10" || len(v.member("a").children()) != 4 {
 		t.Errorf("%+v %v", v, ok)
 	}
 	if v.member("none").member("deeper").text() != "" || v.member("n").text() != "" {
 		t.Error("a missing member or another type has a text")
+	}
+}
+
+func TestJSONIsReadUpToItsBoundOfValues(t *testing.T) {
+	elements := strings.Repeat("0,", jsonValuesMax-2) + "0" // and the array itself
+	if _, ok := parseJSON([]byte("[" + elements + "]")); !ok {
+		t.Errorf("%d values are refused", jsonValuesMax)
+	}
+	if _, ok := parseJSON([]byte("[" + elements + ",0]")); ok {
+		t.Errorf("%d values are read", jsonValuesMax+1)
 	}
 }
 

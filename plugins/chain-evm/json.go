@@ -8,7 +8,7 @@ import (
 // Bounds on a document. A receipt of a batch holds a few hundred logs of some ten values.
 const (
 	jsonDepthMax   = 16
-	jsonValuesMax  = 50_000
+	jsonValuesMax  = 10_000
 	jsonMembersMax = 64
 )
 
@@ -28,19 +28,35 @@ const (
 // jsonValue is one value of a document. The zero value stands for a member that is not there, so that lookups may
 // be chained and tested once.
 type jsonValue struct {
-	kind     jsonKind
-	raw      string // of strings the unescaped text, of numbers the source
-	names    []string
+	kind   jsonKind
+	raw    string // of strings the unescaped text, of numbers the source
+	inside *jsonInside
+}
+
+// jsonInside is what an array or an object holds. It stands apart because most values hold nothing, and their size decides
+// whether a document full of them makes the guest collect garbage.
+type jsonInside struct {
+	names    []string // of an object's members
 	children []jsonValue
 }
 
 func (v jsonValue) member(name string) jsonValue {
-	for i, n := range v.names {
+	if v.kind != jsonObject {
+		return jsonValue{}
+	}
+	for i, n := range v.inside.names {
 		if n == name {
-			return v.children[i]
+			return v.inside.children[i]
 		}
 	}
 	return jsonValue{}
+}
+
+func (v jsonValue) children() []jsonValue {
+	if v.inside == nil {
+		return nil
+	}
+	return v.inside.children
 }
 
 // text returns a string's text and "" for everything else.
@@ -123,7 +139,8 @@ func (r *jsonReader) word(word string, kind jsonKind) jsonValue {
 }
 
 func (r *jsonReader) object(depth int) jsonValue {
-	v := jsonValue{kind: jsonObject}
+	inside := new(jsonInside)
+	v := jsonValue{kind: jsonObject, inside: inside}
 	r.take('{')
 	r.space()
 	if r.take('}') {
@@ -131,7 +148,7 @@ func (r *jsonReader) object(depth int) jsonValue {
 	}
 	for {
 		r.space()
-		if r.rest == "" || r.rest[0] != '"' || len(v.names) == jsonMembersMax {
+		if r.rest == "" || r.rest[0] != '"' || len(inside.names) == jsonMembersMax {
 			return r.fail()
 		}
 		name := r.string()
@@ -139,7 +156,7 @@ func (r *jsonReader) object(depth int) jsonValue {
 		if v.member(name).kind != jsonAbsent || !r.take(':') {
 			return r.fail()
 		}
-		v.names, v.children = append(v.names, name), append(v.children, r.value(depth+1))
+		inside.names, inside.children = append(inside.names, name), append(inside.children, r.value(depth+1))
 		r.space()
 		if r.take('}') {
 			return v
@@ -151,14 +168,15 @@ func (r *jsonReader) object(depth int) jsonValue {
 }
 
 func (r *jsonReader) array(depth int) jsonValue {
-	v := jsonValue{kind: jsonArray}
+	inside := new(jsonInside)
+	v := jsonValue{kind: jsonArray, inside: inside}
 	r.take('[')
 	r.space()
 	if r.take(']') {
 		return v
 	}
 	for {
-		v.children = append(v.children, r.value(depth+1))
+		inside.children = append(inside.children, r.value(depth+1))
 		r.space()
 		if r.take(']') {
 			return v
@@ -202,22 +220,26 @@ func (r *jsonReader) digits() bool {
 func (r *jsonReader) string() string {
 	r.take('"')
 	var text []byte
-	for r.rest != "" {
-		c := r.rest[0]
-		r.rest = r.rest[1:]
+	for {
+		plain := 0 // what needs no second look is most of a string
+		for plain < len(r.rest) && r.rest[plain] != '"' && r.rest[plain] != '\\' && r.rest[plain] >= 0x20 {
+			plain++
+		}
+		before := r.rest[:plain]
+		r.rest = r.rest[plain:]
 		switch {
-		case c == '"':
-			return string(text)
-		case c < 0x20:
+		case r.take('"'):
+			if text == nil {
+				return before
+			}
+			return string(append(text, before...))
+		case r.take('\\'):
+			text = r.escape(append(text, before...))
+		default: // a control character, or the end
 			r.fail()
-		case c == '\\':
-			text = r.escape(text)
-		default:
-			text = append(text, c)
+			return ""
 		}
 	}
-	r.fail()
-	return ""
 }
 
 func (r *jsonReader) escape(text []byte) []byte {

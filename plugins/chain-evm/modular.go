@@ -2,63 +2,55 @@ package main
 
 import "math/bits"
 
-// number is an unsigned integer of 256 bits, least significant word first.
-type number [4]uint64
+// number is an unsigned integer of 256 bits, least significant word first. Its words are fields, not an array, because
+// the compiler keeps the fields of a struct this small in locals, and a guest pays for each load and store.
+type number struct{ w0, w1, w2, w3 uint64 }
 
-// modulus is 2^256 - gap. Both secp256k1's field prime and its group order have a small gap, so one reduction,
-// which replaces 2^256 by the gap, serves both. Everything here handles public data: time may vary with it.
+// modulus is a prime of the form 2^256 - gap with a small gap, so that a reduction may replace 2^256 by the gap.
+// Everything here handles public data: time may vary with it.
 type modulus struct{ value, gap number }
 
-var (
-	// field is p = 2^256 - 2^32 - 977 and order is n (SEC 2, section 2.4.1).
-	field = modulusOf(number{0xfffffffefffffc2f, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff})
-	order = modulusOf(number{0xbfd25e8cd0364141, 0xbaaedce6af48a03b, 0xfffffffffffffffe, 0xffffffffffffffff})
-)
+// order is n, the number of points (SEC 2, section 2.4.1).
+var order = modulusOf(number{0xbfd25e8cd0364141, 0xbaaedce6af48a03b, 0xfffffffffffffffe, 0xffffffffffffffff})
 
 func modulusOf(value number) modulus {
 	gap, _ := subtract(number{}, value)
 	return modulus{value, gap}
 }
 
-func numberFromBytes(b []byte) (n number) {
-	for i := range n {
-		n[i] = bigEndian(b[24-8*i : 32-8*i])
-	}
-	return n
+func numberFromBytes(b []byte) number {
+	return number{bigEndian(b[24:32]), bigEndian(b[16:24]), bigEndian(b[8:16]), bigEndian(b[:8])}
 }
 
 func (n number) bytes() (b [32]byte) {
-	for i, word := range n {
-		putBigEndian(b[24-8*i:32-8*i], word)
-	}
+	putBigEndian(b[24:], n.w0)
+	putBigEndian(b[16:24], n.w1)
+	putBigEndian(b[8:16], n.w2)
+	putBigEndian(b[:8], n.w3)
 	return b
 }
 
-func (n number) isZero() bool { return n == number{} }
+func (n number) isZero() bool { return n.w0|n.w1|n.w2|n.w3 == 0 }
 
-func (n number) bit(i int) bool { return n[i/64]>>(i%64)&1 == 1 }
+func (n number) isOdd() bool { return n.w0&1 == 1 }
 
-func (n number) half() (h number) {
-	for i := range n {
-		h[i] = n[i] >> 1
-		if i < 3 {
-			h[i] |= n[i+1] << 63 // #nosec G602 -- the loop ends at the array
-		}
-	}
-	return h
+func (n number) half() number {
+	return number{n.w0>>1 | n.w1<<63, n.w1>>1 | n.w2<<63, n.w2>>1 | n.w3<<63, n.w3 >> 1}
 }
 
 func add(a, b number) (sum number, carry uint64) {
-	for i := range a {
-		sum[i], carry = bits.Add64(a[i], b[i], carry)
-	}
+	sum.w0, carry = bits.Add64(a.w0, b.w0, 0)
+	sum.w1, carry = bits.Add64(a.w1, b.w1, carry)
+	sum.w2, carry = bits.Add64(a.w2, b.w2, carry)
+	sum.w3, carry = bits.Add64(a.w3, b.w3, carry)
 	return sum, carry
 }
 
 func subtract(a, b number) (difference number, borrow uint64) {
-	for i := range a {
-		difference[i], borrow = bits.Sub64(a[i], b[i], borrow)
-	}
+	difference.w0, borrow = bits.Sub64(a.w0, b.w0, 0)
+	difference.w1, borrow = bits.Sub64(a.w1, b.w1, borrow)
+	difference.w2, borrow = bits.Sub64(a.w2, b.w2, borrow)
+	difference.w3, borrow = bits.Sub64(a.w3, b.w3, borrow)
 	return difference, borrow
 }
 
@@ -68,15 +60,15 @@ func less(a, b number) bool {
 	return borrow == 1
 }
 
-// add, sub, mul, power take and return numbers below the modulus.
-func (m modulus) add(a, b number) number {
-	sum, carry := add(a, b)
-	if reduced, borrow := subtract(sum, m.value); carry == 1 || borrow == 0 {
+// reduce takes a number below twice the modulus, as every number is.
+func (m modulus) reduce(a number) number {
+	if reduced, borrow := subtract(a, m.value); borrow == 0 {
 		return reduced
 	}
-	return sum
+	return a
 }
 
+// sub, mul, inverse take and return numbers below the modulus.
 func (m modulus) sub(a, b number) number {
 	difference, borrow := subtract(a, b)
 	if borrow == 1 {
@@ -87,58 +79,71 @@ func (m modulus) sub(a, b number) number {
 
 func (m modulus) mul(a, b number) number {
 	low, high := multiply(a, b)
-	// Each turn replaces high·2^256 by high·gap, which is shorter by at least 127 bits; four turns suffice.
+	// Each turn replaces high·2^256 by high·gap, which is shorter by at least 126 bits; four turns suffice.
 	for !high.isZero() {
-		foldedLow, foldedHigh := multiply(m.gap, high) // in this order: the zero words of the gap cost nothing
+		foldedLow, foldedHigh := multiply(high, m.gap)
 		var carry uint64
 		low, carry = add(low, foldedLow)
-		high, _ = add(foldedHigh, number{carry})
+		high, _ = add(foldedHigh, number{w0: carry})
 	}
-	if !less(low, m.value) {
-		low, _ = subtract(low, m.value)
-	}
-	return low
+	return m.reduce(low)
 }
 
 func multiply(a, b number) (low, high number) {
-	var product [8]uint64
-	for i, x := range a {
-		if x == 0 {
-			continue
-		}
-		var carry uint64
-		for j, y := range b {
-			h, l := bits.Mul64(x, y)
-			var c uint64
-			l, c = bits.Add64(l, carry, 0)
-			h += c
-			product[i+j], c = bits.Add64(product[i+j], l, 0)
-			carry = h + c
-		}
-		product[i+4] = carry
-	}
-	return number(product[:4]), number(product[4:])
+	low.w0, high = addProduct(number{}, a.w0, b)
+	low.w1, high = addProduct(high, a.w1, b)
+	low.w2, high = addProduct(high, a.w2, b)
+	low.w3, high = addProduct(high, a.w3, b)
+	return low, high
 }
 
-func (m modulus) power(base, exponent number) number {
-	result := number{1}
-	for i := 255; i >= 0; i-- {
-		result = m.mul(result, result)
-		if exponent.bit(i) {
-			result = m.mul(result, base)
-		}
-	}
-	return result
+// addProduct returns sum + x·b: its lowest word and the four above.
+func addProduct(sum number, x uint64, b number) (lowest uint64, above number) {
+	var low, high [4]uint64
+	high[0], low[0] = bits.Mul64(x, b.w0)
+	high[1], low[1] = bits.Mul64(x, b.w1)
+	high[2], low[2] = bits.Mul64(x, b.w2)
+	high[3], low[3] = bits.Mul64(x, b.w3)
+	sum, carry := add(sum, number{low[0], low[1], low[2], low[3]})
+	above, _ = add(number{sum.w1, sum.w2, sum.w3, carry}, number{high[0], high[1], high[2], high[3]})
+	return sum.w0, above
 }
 
-// inverse is Fermat's: both moduli are prime. The inverse of zero is zero.
+// half returns a/2.
+func (m modulus) half(a number) number {
+	if !a.isOdd() {
+		return a.half()
+	}
+	sum, carry := add(a, m.value)
+	sum = sum.half()
+	sum.w3 |= carry << 63
+	return sum
+}
+
+// inverse runs Euclid's algorithm on bits: x·a = u and y·a = v hold throughout, and u and v shrink until one is 1. The
+// inverse of zero is zero.
 func (m modulus) inverse(a number) number {
-	exponent, _ := subtract(m.value, number{2})
-	return m.power(a, exponent)
-}
-
-// root returns a square root in the field, which exists only when its square is a again: p is 3 modulo 4.
-func root(a number) number {
-	exponent, _ := add(field.value, number{1})
-	return field.power(a, exponent.half().half())
+	if a.isZero() {
+		return a
+	}
+	u, v := a, m.value
+	x, y := number{w0: 1}, number{}
+	for {
+		for !u.isOdd() {
+			u, x = u.half(), m.half(x)
+		}
+		for !v.isOdd() {
+			v, y = v.half(), m.half(y)
+		}
+		difference, borrow := subtract(u, v)
+		switch {
+		case difference.isZero(): // u = v = 1, since m is prime
+			return x
+		case borrow == 0:
+			u, x = difference, m.sub(x, y)
+		default:
+			v, _ = subtract(v, u)
+			y = m.sub(y, x)
+		}
+	}
 }

@@ -36,7 +36,7 @@ func (a answers) receipt(t token, auth authorization) (r transactionReceipt, fou
 		return r, false, answerInvalid(receiptID)
 	}
 	r = transactionReceipt{hash: root.member("transactionHash").text(), block: block, gasUsed: gasUsed, succeeded: status == 1}
-	if r.fee, ok = feeOf(root, gasUsed); !ok || !r.readLogs(logs.children, t, auth) {
+	if r.fee, ok = feeOf(root, gasUsed); !ok || !r.readLogs(logs.children(), t, auth) {
 		return r, false, answerInvalid(receiptID)
 	}
 	return r, true, nil
@@ -64,7 +64,7 @@ func (r *transactionReceipt) readLogs(logs []jsonValue, t token, auth authorizat
 	afterUsed := false
 	for _, log := range logs {
 		emitter, ok := parseAddress(log.member("address").text())
-		topics := log.member("topics").children
+		topics := log.member("topics").children()
 		if !ok || log.member("removed").kind == jsonTrue {
 			return false
 		}

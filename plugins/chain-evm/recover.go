@@ -3,6 +3,8 @@ package main
 const (
 	signatureBytes = 65
 	signatureV27   = 27
+
+	curveB = 7
 )
 
 // recoverSigner returns the address whose key made a signature r ‖ s ‖ v over the digest (SEC 1, section 4.1.6).
@@ -17,21 +19,15 @@ func recoverSigner(digest [32]byte, signature []byte) (address [20]byte, ok bool
 		return address, false
 	}
 	// v has no value for an x-coordinate of r + n, so r itself is the x-coordinate.
-	square := field.add(field.mul(field.mul(r, r), r), number{7})
-	y := root(square)
-	if field.mul(y, y) != square {
+	y, ok := curveY(r, v == signatureV27+1)
+	if !ok {
 		return address, false
 	}
-	if odd := v == signatureV27+1; y.bit(0) != odd {
-		y = field.sub(number{}, y)
-	}
-	e := numberFromBytes(digest[:])
-	if !less(e, order.value) {
-		e, _ = subtract(e, order.value)
-	}
+	R := pointOf(r, y)
+	e := order.reduce(numberFromBytes(digest[:]))
 	// Q = (s·R - e·G) / r
 	inverse := order.inverse(r)
-	key := twoProducts(order.mul(inverse, order.sub(number{}, e)), generator, order.mul(inverse, s), point{r, y, number{1}})
+	key := sumOfProducts(order.mul(inverse, order.sub(number{}, e)), order.mul(inverse, s), &R)
 	if key.z.isZero() {
 		return address, false
 	}
@@ -39,4 +35,22 @@ func recoverSigner(digest [32]byte, signature []byte) (address [20]byte, ok bool
 	xBytes, yBytes := x.bytes(), y.bytes()
 	hash := keccak256(xBytes[:], yBytes[:])
 	return [20]byte(hash[12:]), true
+}
+
+// curveY returns the y-coordinate of the curve's points at x < p that is odd or even, if there is any: y² = x³ + 7.
+func curveY(x number, odd bool) (y number, ok bool) {
+	var cube, root, square element
+	base := elementOf(x)
+	cube.square(&base)
+	cube.product(&cube, &base)
+	cube[0] += curveB
+	root.root(&cube)
+	square.square(&root)
+	if square.number() != cube.number() {
+		return y, false
+	}
+	if root.number().isOdd() != odd {
+		root.difference(0, &root, 1, &root)
+	}
+	return root.number(), true
 }

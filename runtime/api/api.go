@@ -87,6 +87,26 @@ type AgentParams struct {
 	Groups []string `json:"groups,omitempty"`
 }
 
+// QuarantineView is a policy plugin that kept failing and is not called any more.
+type QuarantineView struct {
+	Policy string `json:"policy"`
+	Plugin string `json:"plugin"`
+	Module string `json:"module_sha256"`
+	// Agent is whose requests it is not asked about; absent: nobody's are.
+	Agent string `json:"agent,omitempty"`
+	// By is the agent whose request made the last fault, and Code what that was.
+	By    string    `json:"by"`
+	Code  string    `json:"code"`
+	Since time.Time `json:"since"`
+}
+
+// QuarantineParams name one quarantine. No agent is everybody's.
+type QuarantineParams struct {
+	Policy string `json:"policy"`
+	Plugin string `json:"plugin"`
+	Agent  string `json:"agent,omitempty"`
+}
+
 // Event is a log entry as a subscriber sees it.
 type Event struct {
 	// Seq is the tenant's position: pass the last one seen to resume without gap or duplicate.

@@ -122,6 +122,19 @@ func (c *Client) RevokeAgent(ctx context.Context, agent string) (api.AgentView, 
 	return post[api.AgentView](ctx, c, "/v1/agents/"+url.PathEscape(agent)+"/revoke", struct{}{})
 }
 
+// Quarantines lists the policy plugins that are not called any more. Operators only.
+func (c *Client) Quarantines(ctx context.Context) ([]api.QuarantineView, error) {
+	answer, err := get[struct {
+		Quarantine []api.QuarantineView `json:"quarantine"`
+	}](ctx, c, "/v1/quarantine")
+	return answer.Quarantine, err
+}
+
+// ClearQuarantine has a plugin called again and returns what was cleared. Operators only.
+func (c *Client) ClearQuarantine(ctx context.Context, params api.QuarantineParams) (api.QuarantineView, error) {
+	return post[api.QuarantineView](ctx, c, "/v1/quarantine/clear", params)
+}
+
 func get[T any](ctx context.Context, c *Client, path string) (T, error) {
 	return do[T](ctx, c, http.MethodGet, path, nil)
 }

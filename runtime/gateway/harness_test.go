@@ -21,13 +21,11 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/purserhq/purser/abi"
-	"github.com/purserhq/purser/internal/sandbox"
 	"github.com/purserhq/purser/plugins/bundle"
 	"github.com/purserhq/purser/runtime"
 	"github.com/purserhq/purser/runtime/api"
 	"github.com/purserhq/purser/runtime/judge"
 	"github.com/purserhq/purser/runtime/policy"
-	"github.com/purserhq/purser/runtime/policy/rules"
 	"github.com/purserhq/purser/runtime/store/sqlite"
 	"github.com/purserhq/purser/settle"
 	"github.com/purserhq/purser/signer"
@@ -97,7 +95,7 @@ func (nobody) Query(context.Context, string, []byte) ([]byte, error) { return ni
 // loaded is shared by the tests of one run: loading an adapter takes seconds.
 var loaded struct {
 	once sync.Once
-	host *sandbox.Host
+	host *judge.Host
 	err  error
 	rule runtime.Rules
 }
@@ -127,11 +125,11 @@ func load(folder string) error {
 	if err != nil {
 		return err
 	}
-	if loaded.host, err = sandbox.Open(sandbox.Config{QueueWait: time.Minute}); err != nil {
+	if loaded.host, err = judge.OpenHost(judge.HostConfig{QueueWait: time.Minute}); err != nil {
 		return err
 	}
 	ctx := context.Background()
-	if loaded.rule.Judge, err = judge.Open(ctx, loaded.host, compiled.Bundle, compiled.Tokens(), func(rules.Plugin) ([]byte, error) { return nil, errAway }); err != nil {
+	if loaded.rule.Judge, err = judge.Open(ctx, loaded.host, judge.Source{Bundle: compiled.Bundle, Tokens: compiled.Tokens()}); err != nil {
 		return err
 	}
 	module, err := bundle.Module("chain-evm")
@@ -139,11 +137,11 @@ func load(folder string) error {
 		return err
 	}
 	methods := []string{"eth_call", "eth_getCode"}
-	guest, err := judge.Configure(ctx, loaded.host, module, abi.KindChain, sandbox.Grants{RPCMethods: methods}, []byte("{}"))
+	plugin, err := loaded.host.Load(ctx, judge.Use{Module: module, Kind: abi.KindChain, Grants: []byte(`{"rpc_methods":["eth_call","eth_getCode"]}`)})
 	if err != nil {
 		return err
 	}
-	adapter, err := runtime.NewAdapter(ctx, guest, methods)
+	adapter, err := runtime.NewAdapter(ctx, plugin, methods)
 	loaded.rule.Adapters = []*runtime.Adapter{adapter}
 	return err
 }

@@ -42,6 +42,8 @@ var methods = map[string]method{
 	"agent.create":       (*Gateway).createAgent,
 	"agent.rotate":       (*Gateway).rotateAgent,
 	"agent.revoke":       (*Gateway).revokeAgent,
+	"quarantine.list":    (*Gateway).quarantines,
+	"quarantine.clear":   (*Gateway).clearQuarantine,
 }
 
 // routes are the same operations over HTTP.
@@ -56,6 +58,8 @@ var routes = map[string]method{
 	"POST /v1/agents":                 (*Gateway).createAgent,
 	"POST /v1/agents/{agent}/rotate":  (*Gateway).rotateAgent,
 	"POST /v1/agents/{agent}/revoke":  (*Gateway).revokeAgent,
+	"GET /v1/quarantine":              (*Gateway).quarantines,
+	"POST /v1/quarantine/clear":       (*Gateway).clearQuarantine,
 	"GET /v1/events":                  (*Gateway).events,
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/internal/bench/latency"
-	"github.com/purserhq/purser/internal/sandbox"
 	"github.com/purserhq/purser/plugins/bundle"
 	"github.com/purserhq/purser/runtime/policy"
 	"github.com/purserhq/purser/runtime/policy/rules"
@@ -21,7 +20,7 @@ import (
 // BenchmarkDecision measures each stage of one decision: the native rules, the same custom policy as a Go and as a
 // Rust guest in a fresh instance, and all of it with the facts encoded.
 func BenchmarkDecision(b *testing.B) {
-	host, err := sandbox.Open(sandbox.Config{CacheDir: filepath.Join(b.TempDir(), "cache")})
+	host, err := OpenHost(HostConfig{CacheDir: filepath.Join(b.TempDir(), "cache")})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -40,13 +39,14 @@ func BenchmarkDecision(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	guest := j.guests[guestKey{p.Name(), "price-sanity"}]
+	guest := j.guests[guestKey{p.Name(), "price-sanity"}].plugin
 	b.Run("native-rules", func(b *testing.B) {
 		latency.Measure(b, time.Microsecond, func() error { return wantAllow(p.Evaluate(request).Outcome) })
 	})
 	b.Run("go-plugin", func(b *testing.B) {
 		latency.Measure(b, time.Microsecond, func() error {
-			return wantAllow(ask(b.Context(), "price-sanity", guest, request, encoded).Outcome)
+			verdict, _ := ask(b.Context(), "price-sanity", guest, request, encoded)
+			return wantAllow(verdict.Outcome)
 		})
 	})
 	b.Run("rust-plugin", func(b *testing.B) {
@@ -58,12 +58,13 @@ func BenchmarkDecision(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		guest, err := Configure(b.Context(), host, rust, abi.KindPolicy, sandbox.Grants{Facts: []string{"quotes"}}, []byte(`{"ceiling":"10000000"}`))
+		guest, err := host.Load(b.Context(), Use{Module: rust, Kind: abi.KindPolicy, Grants: []byte(`{"facts":["quotes"]}`), Config: []byte(`{"ceiling":"10000000"}`)})
 		if err != nil {
 			b.Fatal(err)
 		}
 		latency.Measure(b, time.Microsecond, func() error {
-			return wantAllow(ask(b.Context(), "price-sanity", guest, request, encoded).Outcome)
+			verdict, _ := ask(b.Context(), "price-sanity", guest, request, encoded)
+			return wantAllow(verdict.Outcome)
 		})
 	})
 	b.Run("whole", func(b *testing.B) {
@@ -93,14 +94,14 @@ policies:
     plugins: [{use: price-sanity.wasm, sha256: "%x", config: {ceiling: "10000000"}, grants: {facts: [quotes]}}]
 `
 
-func benchJudge(b *testing.B, host *sandbox.Host, module []byte) *Judge {
+func benchJudge(b *testing.B, host *Host, module []byte) *Judge {
 	b.Helper()
 	read := func(string) ([]byte, error) { return module, nil }
 	bundle, err := policy.Compile(policy.Source{Name: "bench.yaml", Data: fmt.Appendf(nil, benchPolicy, sha256.Sum256(module)), ReadFile: read}, policy.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	j, err := Open(context.Background(), host, bundle.Bundle, bundle.Tokens(), func(rules.Plugin) ([]byte, error) { return module, nil })
+	j, err := Open(context.Background(), host, Source{Bundle: bundle.Bundle, Tokens: bundle.Tokens(), Read: func(rules.Plugin) ([]byte, error) { return module, nil }})
 	if err != nil {
 		b.Fatal(err)
 	}

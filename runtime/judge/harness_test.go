@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/purserhq/purser/abi"
-	"github.com/purserhq/purser/internal/sandbox"
 	"github.com/purserhq/purser/plugins/bundle"
 	"github.com/purserhq/purser/runtime/policy"
 	"github.com/purserhq/purser/runtime/policy/rules"
@@ -57,9 +56,9 @@ func writePolicy(t testing.TB, modules map[string][]byte, plugins string) string
 	return path
 }
 
-func openHost(t testing.TB) *sandbox.Host {
+func openHost(t testing.TB) *Host {
 	t.Helper()
-	host, err := sandbox.Open(sandbox.Config{CacheDir: filepath.Join(cacheFolder, "wasm"), QueueWait: time.Minute})
+	host, err := OpenHost(HostConfig{CacheDir: filepath.Join(cacheFolder, "wasm"), QueueWait: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,15 +84,15 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-func openJudge(t testing.TB, host *sandbox.Host, path string) (*Judge, error) {
+func openJudge(t testing.TB, host *Host, path string) (*Judge, error) {
 	t.Helper()
 	compiled, err := policy.Load(path, policy.Options{})
 	if err != nil {
 		return nil, err
 	}
-	return Open(t.Context(), host, compiled.Bundle, compiled.Tokens(), func(plugin rules.Plugin) ([]byte, error) {
+	return Open(t.Context(), host, Source{Bundle: compiled.Bundle, Tokens: compiled.Tokens(), Read: func(plugin rules.Plugin) ([]byte, error) {
 		return os.ReadFile(filepath.Join(filepath.Dir(path), plugin.Path))
-	})
+	}})
 }
 
 func mustJudge(t testing.TB, path string) *Judge {

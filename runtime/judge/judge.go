@@ -10,16 +10,17 @@ import (
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/internal/pinned"
-	"github.com/purserhq/purser/internal/sandbox"
 	"github.com/purserhq/purser/runtime/policy/rules"
 	"github.com/purserhq/purser/runtime/store"
 )
 
-// Judge is one policy bundle with its plugins loaded. It never changes and is safe for concurrent use.
+// Judge is one policy bundle with its plugins loaded. What it decides by never changes; beside that it counts what its
+// plugins do wrong. It is safe for concurrent use.
 type Judge struct {
 	bundle *rules.Bundle
 	tokens pinned.Table
-	guests map[guestKey]*sandbox.Configured
+	guests map[guestKey]*guest
+	steps  []Step
 }
 
 // guestKey names a plugin as one policy uses it: the same module may have another configuration elsewhere.
@@ -52,6 +53,8 @@ type Ruling struct {
 	Reserve []store.Reservation
 	// Validity is how long an authorization may live, in whole seconds.
 	Validity time.Duration
+	// Quarantined are the quarantines that this case began, to be told to an operator.
+	Quarantined []Quarantine
 }
 
 // Bundle is the policy the judge applies.
@@ -85,9 +88,16 @@ func (j *Judge) Rule(ctx context.Context, ledger store.Store, c Case) (Ruling, e
 	if err != nil {
 		return j.denied(c, abi.Reason{Code: rules.ReasonRequestMalformed, Rule: "request", Text: "the request cannot be encoded"}), nil //nolint:nilerr // a request nobody can read is a denial, not a failure
 	}
-	decision := j.Decide(ctx, policy, request, encoded)
+	ruling := Ruling{}
+	decision := j.decide(policy, request, encoded, func(name string, guest *guest) abi.Verdict {
+		verdict, began := guest.guarded(ctx, policy.Name(), name, request, encoded, c.Now)
+		if began != nil {
+			ruling.Quarantined = append(ruling.Quarantined, *began)
+		}
+		return verdict
+	})
 	decision.Side = c.Side
-	ruling := Ruling{Decision: decision}
+	ruling.Decision = decision
 	if decision.Outcome != abi.Allow {
 		return ruling, nil
 	}
@@ -122,12 +132,24 @@ func (j *Judge) request(policy *rules.Policy, c Case, facts store.Facts) *abi.De
 }
 
 // Decide asks every policy about one encoded request and concludes. It depends on nothing but its arguments and the
-// judge, so that a recorded request gives the recorded decision again.
+// judge's code and configuration, so that a recorded request gives the recorded decision again: it knows no quarantine,
+// which is the host's decision and is recorded as such.
 func (j *Judge) Decide(ctx context.Context, policy *rules.Policy, request *abi.DecideRequest, encoded []byte) abi.Decision {
+	return j.decide(policy, request, encoded, func(name string, guest *guest) abi.Verdict {
+		verdict, _ := ask(ctx, name, guest.plugin, request, encoded)
+		return verdict
+	})
+}
+
+func (j *Judge) decide(policy *rules.Policy, request *abi.DecideRequest, encoded []byte, ask func(name string, guest *guest) abi.Verdict) abi.Decision {
 	verdicts := []abi.Verdict{policy.Evaluate(request)}
 	for _, plugin := range policy.Plugins() {
 		guest := j.guests[guestKey{policy.Name(), plugin.Name}]
-		verdicts = append(verdicts, ask(ctx, plugin.Name, guest, request, encoded))
+		if guest == nil {
+			verdicts = append(verdicts, deniedUnasked(plugin.Name, "plugin_missing", "", "the plugin is not loaded"))
+			continue
+		}
+		verdicts = append(verdicts, ask(plugin.Name, guest))
 	}
 	conclusion := policy.Conclude(request, verdicts)
 	if len(conclusion.Reasons) > 0 {

@@ -86,7 +86,7 @@ func TestWhateverAPluginDoesWrongDeniesWithItsCode(t *testing.T) {
 		outcome    abi.Outcome
 	}{
 		{"do-nothing", "", abi.Allow},
-		{"do-loop", "time_limit", abi.Deny},
+		{"do-loop", "fuel_exhausted", abi.Deny},
 		{"do-trap", "trap", abi.Deny},
 		{"do-grow", "trap", abi.Deny},
 		{"do-garbage", "bad_result", abi.Deny},

@@ -14,7 +14,7 @@ import (
 // agents.
 var (
 	structureKeys = []string{"version", "agents", "policies"}
-	sharedKeys    = []string{"tenant", "approvers", "merchants", "assets", "networks"}
+	sharedKeys    = []string{"tenant", "approvers", "merchants", "assets", "networks", "trust"}
 )
 
 const (

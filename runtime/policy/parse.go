@@ -79,7 +79,11 @@ func (c *compiler) failSyntax(err error) {
 		}
 		at = place{max(syntax.Mark.Line, 1), max(syntax.Mark.Column, 1)}
 	}
-	c.errors.add(at, abi.Error{Code: "yaml_syntax", Message: message, Fix: "check indentation, quotes and brackets around this place"})
+	fix := "check indentation, quotes and brackets around this place"
+	if lines := bytes.Split(c.source.Data, []byte("\n")); at.line <= len(lines) && bytes.Contains(lines[at.line-1], []byte("\t")) {
+		fix = "this line has a tab: indent with spaces only"
+	}
+	c.errors.add(at, abi.Error{Code: "yaml_syntax", Message: message, Fix: fix})
 }
 
 // refuseIndirection reports every anchor, alias, merge key and explicit tag. A reviewer must see the number that

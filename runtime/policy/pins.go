@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// shared reads what all policies of a file share. It runs before them: they name approvers.
+// shared reads what all policies of a file share. It runs before them: they name approvers and signers.
 func (c *compiler) shared(root *yaml.Node, top map[string]field) {
 	if f, ok := top["approvers"]; ok {
 		c.approvers(f.value)
@@ -31,6 +31,9 @@ func (c *compiler) shared(root *yaml.Node, top map[string]field) {
 		})
 	}
 	c.networks(top)
+	if f, ok := top["trust"]; ok {
+		c.trust(f.value)
+	}
 	if f, ok := top["tenant"]; ok {
 		found := c.fields(f.value, "tenant", "max_transaction_usdc", rules.BudgetDaily, rules.BudgetHourly, "budgets")
 		c.spec.Tenant.TransactionMax, c.spec.Tenant.Budgets = c.limits(found, rules.ByTenant)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/trust"
 	"github.com/purserhq/purser/runtime/policy/rules"
 	"go.yaml.in/yaml/v4"
 )
@@ -17,7 +19,6 @@ import (
 const (
 	pluginEnding = ".wasm"
 	grantsMax    = 32
-	digestHex    = 64
 )
 
 func (c *compiler) plugins(n *yaml.Node, p *rules.PolicySpec) {
@@ -27,12 +28,13 @@ func (c *compiler) plugins(n *yaml.Node, p *rules.PolicySpec) {
 			c.fail(item, "name_repeated", fmt.Sprintf("there is already a plugin %q", plugin.Name), "rename one of the files")
 			continue
 		}
+		c.pluginPlaces[pluginKey{p.Name, plugin.Name}] = placeOf(item)
 		p.Plugins = append(p.Plugins, plugin)
 	}
 }
 
 func (c *compiler) plugin(n *yaml.Node) (plugin rules.Plugin, ok bool) {
-	found := c.fields(n, "the plugin", "use", "sha256", "config", "grants")
+	found := c.fields(n, "the plugin", "use", "sha256", "config", "grants", "signed_by")
 	c.need(n, "the plugin", found, "use", "sha256")
 	plugin = rules.Plugin{Config: "{}", Grants: "{}"}
 	if f, has := found["config"]; has {
@@ -41,13 +43,12 @@ func (c *compiler) plugin(n *yaml.Node) (plugin rules.Plugin, ok bool) {
 	if f, has := found["grants"]; has {
 		plugin.Grants = c.grants(f.value)
 	}
-	want := ""
 	if f, has := found["sha256"]; has {
-		want, _ = c.text(f.value, "sha256")
-		if want = strings.ToLower(want); !isDigest(want) {
-			c.fail(f.value, "digest_invalid", "sha256 is not 64 hex digits", "copy it from `sha256sum`")
-			want = ""
-		}
+		plugin.SHA256, _ = c.digest(f.value, "sha256")
+	}
+	plugin.Signers = c.pluginSigners
+	if f, has := found["signed_by"]; has {
+		plugin.Signers = c.signedBy(f.value)
 	}
 	f, has := found["use"]
 	if !has {
@@ -61,26 +62,38 @@ func (c *compiler) plugin(n *yaml.Node) (plugin rules.Plugin, ok bool) {
 		c.fail(f.value, "name_invalid", fmt.Sprintf("a plugin cannot be called %.80q", plugin.Name), "rename the file")
 		return plugin, false
 	}
-	plugin.SHA256 = c.pluginDigest(f.value, found["sha256"].value, plugin.Path, want)
+	c.checkModule(f.value, found["sha256"].value, plugin)
 	return plugin, true
 }
 
-func isDigest(s string) bool {
-	raw, err := hex.DecodeString(s)
-	return err == nil && len(raw) == digestHex/2
+// digest reads a module's SHA-256.
+func (c *compiler) digest(n *yaml.Node, what string) (string, bool) {
+	s, ok := c.text(n, what)
+	if !ok {
+		return "", false
+	}
+	s = strings.ToLower(s)
+	if raw, err := hex.DecodeString(s); err != nil || len(raw) != sha256.Size {
+		c.fail(n, "digest_invalid", what+" is not 64 hex digits", "copy it from `sha256sum`")
+		return "", false
+	}
+	return s, true
 }
 
-// pluginDigest compares the file with the digest that the reviewer of the policy saw.
-func (c *compiler) pluginDigest(at, digestAt *yaml.Node, path, want string) string {
-	digest, err := c.digestOf(path)
+// checkModule compares the file with the digest that the reviewer of the policy saw, and asks for its signature.
+func (c *compiler) checkModule(at, digestAt *yaml.Node, plugin rules.Plugin) {
+	module, err := c.read(plugin.Path)
 	if err != nil {
-		c.fail(at, "plugin_unreadable", fmt.Sprintf("%.200q cannot be read: %v", path, err), "check the path; it is relative to the policy file")
-		return want
+		c.fail(at, "plugin_unreadable", fmt.Sprintf("%.200q cannot be read: %v", plugin.Path, err), "check the path; it is relative to the policy file")
+		return
 	}
-	if got := hex.EncodeToString(digest[:]); want != "" && got != want {
-		c.fail(digestAt, "plugin_digest_mismatch", fmt.Sprintf("the file's SHA-256 is %s", got), "review the new module before you write its digest here")
+	if sum := sha256.Sum256(module); plugin.SHA256 != "" && hex.EncodeToString(sum[:]) != plugin.SHA256 {
+		c.fail(digestAt, "plugin_digest_mismatch", fmt.Sprintf("the file's SHA-256 is %x", sum), "review the new module before you write its digest here")
 	}
-	return want
+	signature := func() ([]byte, error) { return c.read(plugin.Path + trust.SignatureEnding) }
+	if err := trust.Require(module, trust.Demand{Signers: plugin.Signers}, signature); err != nil {
+		c.failWith(at, err)
+	}
 }
 
 // grants reads what a plugin may be told.
@@ -88,11 +101,21 @@ func (c *compiler) grants(n *yaml.Node) string {
 	found := c.fields(n, "grants", "facts")
 	grants := map[string]any{}
 	if f, ok := found["facts"]; ok {
-		if facts := c.set(f.value, "facts", grantsMax, c.name); len(facts) > 0 {
+		if facts := c.set(f.value, "facts", grantsMax, c.fact); len(facts) > 0 {
 			grants["facts"] = facts
 		}
 	}
 	return c.canonical(n, grants)
+}
+
+// fact reads the name of one fact. An unknown one grants nothing, which nobody would notice.
+func (c *compiler) fact(n *yaml.Node, what string) (string, bool) {
+	s, ok := c.name(n, what)
+	if known := abi.FactNames(); ok && !slices.Contains(known, s) {
+		c.fail(n, "fact_unknown", fmt.Sprintf("there is no fact %.80q", s), suggest(s, known))
+		return "", false
+	}
+	return s, ok
 }
 
 // object reads a free mapping as canonical JSON.

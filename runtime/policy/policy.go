@@ -8,7 +8,6 @@
 package policy
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -40,8 +39,8 @@ type Source struct {
 	// Name is printed in front of line and column.
 	Name string
 	Data []byte
-	// ReadFile reads a plugin named in the file. Nil refuses plugins. The result is hashed and dropped: whoever
-	// runs the plugin must compare the digest again.
+	// ReadFile reads a plugin named in the file, and the signature beside it where a signer is demanded. Nil refuses
+	// plugins. The result is checked and dropped: whoever runs the plugin must check it again.
 	ReadFile func(path string) ([]byte, error)
 }
 
@@ -51,6 +50,21 @@ type Bundle struct {
 
 	tokens   pinned.Table
 	warnings Problems
+	name     string
+	places   map[pluginKey]place
+}
+
+// pluginKey names a plugin as one policy uses it.
+type pluginKey struct{ policy, plugin string }
+
+// PluginPlace is where the file names a policy's plugin, as "file:line:col"; only the file's name for one that it does
+// not name.
+func (b *Bundle) PluginPlace(policy, plugin string) string {
+	at, ok := b.places[pluginKey{policy, plugin}]
+	if !ok {
+		return b.name
+	}
+	return at.in(b.name)
 }
 
 // Tokens returns the table the bundle was compiled with, the file's own tokens included: what a decoder of
@@ -92,7 +106,7 @@ func readBounded(path string, bytesMax int64) (data []byte, err error) {
 
 // Compile turns a file's text into a bundle, or returns a Problems error that lists everything wrong with it.
 func Compile(source Source, options Options) (*Bundle, error) {
-	c := &compiler{source: source, options: options, tokens: options.Tokens}
+	c := &compiler{source: source, options: options, tokens: options.Tokens, pluginPlaces: map[pluginKey]place{}}
 	if len(c.tokens.Tokens()) == 0 {
 		c.tokens = pinned.Builtin()
 	}
@@ -109,7 +123,7 @@ func Compile(source Source, options Options) (*Bundle, error) {
 			Fix: "make the policy smaller; please report this if it is small",
 		}}
 	}
-	return &Bundle{Bundle: compiled, tokens: c.tokens, warnings: c.warnings.sorted(source.Name)}, nil
+	return &Bundle{Bundle: compiled, tokens: c.tokens, warnings: c.warnings.sorted(source.Name), name: source.Name, places: c.pluginPlaces}, nil
 }
 
 // compiler is one run of Compile.
@@ -123,13 +137,16 @@ type compiler struct {
 	// policyUses is where agents name a policy, policyPlaces where policies are.
 	policyUses   []use
 	policyPlaces []use
+	// pluginPlaces is where each plugin is named.
+	pluginPlaces map[pluginKey]place
+	// pluginSigners are the keys of trust.policy, one of which must have signed every plugin.
+	pluginSigners []string
 }
 
-// digestOf hashes a plugin's file.
-func (c *compiler) digestOf(path string) ([sha256.Size]byte, error) {
+// read reads a plugin's file, or its signature's.
+func (c *compiler) read(path string) ([]byte, error) {
 	if c.source.ReadFile == nil {
-		return [sha256.Size]byte{}, errors.New("plugins cannot be read here")
+		return nil, errors.New("plugins cannot be read here")
 	}
-	data, err := c.source.ReadFile(path)
-	return sha256.Sum256(data), err
+	return c.source.ReadFile(path)
 }

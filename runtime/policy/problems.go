@@ -38,6 +38,8 @@ func (p Problems) Unwrap() []error {
 // place is a line and a column (in characters), both from 1.
 type place struct{ line, column int }
 
+func (p place) in(file string) string { return fmt.Sprintf("%s:%d:%d", file, p.line, p.column) }
+
 func placeOf(n *yaml.Node) place { return place{max(n.Line, 1), max(n.Column, 1)} }
 
 type found struct {
@@ -66,7 +68,7 @@ func (f *findings) sorted(file string) Problems {
 	var problems Problems
 	for _, p := range f.list {
 		issue := p.issue
-		issue.Where = fmt.Sprintf("%s:%d:%d", file, p.at.line, p.at.column)
+		issue.Where = p.at.in(file)
 		problems = append(problems, &issue)
 	}
 	if f.more > 0 {

@@ -35,12 +35,14 @@ func (c *CoSigner) Arm(ctx context.Context, request *abi.ArmRequest) (*abi.Armed
 	if before, err := c.promiseOf(ctx, request, digest); before != nil || err != nil {
 		return before, err
 	}
-	transfer, err := c.decode(request)
+	j, release := c.judge.Acquire()
+	defer release()
+	transfer, err := c.decode(j, request)
 	if err != nil {
 		return nil, err
 	}
 	for range roomMissesMax {
-		promise, err := c.promise(ctx, claim, request, transfer, digest)
+		promise, err := c.promise(ctx, j, claim, request, transfer, digest)
 		var full *store.NoRoomError
 		if errors.As(err, &full) || errors.Is(err, store.ErrConflict) {
 			if before, err := c.promiseOf(ctx, request, digest); before != nil || err != nil {
@@ -77,13 +79,12 @@ func (c *CoSigner) promiseOf(ctx context.Context, request *abi.ArmRequest, diges
 }
 
 // decode reads what would be signed, natively, and compares every field with the intent.
-func (c *CoSigner) decode(request *abi.ArmRequest) (preimage.Transfer, error) {
+func (c *CoSigner) decode(j *judge.Judge, request *abi.ArmRequest) (preimage.Transfer, error) {
 	key, ok := c.config.Keys[request.Wallet]
 	if !ok {
 		return preimage.Transfer{}, invalid("wallet", "this co-signer holds no share of the wallet")
 	}
-	rules := c.judge.Load()
-	transfer, err := preimage.Decode(request.Kind, request.Preimage, rules.Tokens())
+	transfer, err := preimage.Decode(request.Kind, request.Preimage, j.Tokens())
 	if err != nil {
 		return preimage.Transfer{}, err
 	}
@@ -91,17 +92,17 @@ func (c *CoSigner) decode(request *abi.ArmRequest) (preimage.Transfer, error) {
 		return preimage.Transfer{}, err
 	}
 	now := uint64(c.config.Now().Unix()) //nolint:gosec // after 1970
-	return transfer, preimage.Matches(transfer, request.Intent, key.Wallet.Address, request.Entropy, now, rules.ValidityMax(request.Intent.Agent))
+	return transfer, preimage.Matches(transfer, request.Intent, key.Wallet.Address, request.Entropy, now, j.ValidityMax(request.Intent.Agent))
 }
 
 // promise judges once and, when allowed, reserves and promises in one transaction.
-func (c *CoSigner) promise(ctx context.Context, claim claimed, request *abi.ArmRequest, transfer preimage.Transfer, digest [32]byte) (*abi.Armed, error) {
-	ruling, err := c.rule(ctx, claim)
+func (c *CoSigner) promise(ctx context.Context, j *judge.Judge, claim claimed, request *abi.ArmRequest, transfer preimage.Transfer, digest [32]byte) (*abi.Armed, error) {
+	ruling, err := c.rule(ctx, j, claim)
 	if err != nil {
 		return nil, err
 	}
 	if ruling.Decision.Outcome != abi.Allow {
-		if _, err := c.note(ctx, claim, ruling.Decision); err != nil {
+		if _, err := c.note(ctx, claim, ruling); err != nil {
 			return nil, err
 		}
 		// A promise that another request made meanwhile stands: its own reservation may be what filled the budget.
@@ -112,7 +113,7 @@ func (c *CoSigner) promise(ctx context.Context, claim claimed, request *abi.ArmR
 	}
 	row, err := c.config.Store.Row(ctx, c.config.Tenant, claim.intent.Payment)
 	if isNotFound(err) { // armed without a consult: the row is made first, so that there is one to guard
-		row, err = c.note(ctx, claim, ruling.Decision)
+		row, err = c.note(ctx, claim, ruling)
 	}
 	if err != nil {
 		return nil, err

@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/purserhq/purser/abi"
@@ -27,8 +26,10 @@ type Config struct {
 	Tenant string
 	// Store is the co-signer's own ledger, never the runtime's.
 	Store store.Store
-	// Judge holds the co-signer's own policy bundle and plugins.
-	Judge *judge.Judge
+	// Judge holds the co-signer's own policy bundle and plugins. Drained, when set, is called once, after another judge
+	// took its place and the last decision that began with it is recorded.
+	Judge   *judge.Judge
+	Drained func()
 	// Identity signs its promises; RuntimeKey is the runtime's pinned public key.
 	Identity   signer.Identity
 	RuntimeKey ed25519.PublicKey
@@ -65,7 +66,7 @@ const (
 // CoSigner is the second party. Its methods are safe for concurrent use.
 type CoSigner struct {
 	config Config
-	judge  atomic.Pointer[judge.Judge]
+	judge  *judge.Current[*judge.Judge]
 	// places bounds sessions.
 	places chan struct{}
 
@@ -106,14 +107,34 @@ func Open(ctx context.Context, config Config) (*CoSigner, error) {
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	c := &CoSigner{config: config, life: life, end: end, places: make(chan struct{}, sessionsMax)}
-	c.judge.Store(config.Judge)
+	c.judge = judge.NewCurrent(config.Judge, config.Drained)
 	c.working.Add(1)
 	go func() { defer c.working.Done(); c.patrol() }()
 	return c, nil
 }
 
-// Reload makes later decisions use another policy bundle and its plugins.
-func (c *CoSigner) Reload(j *judge.Judge) { c.judge.Store(j) }
+// Reload makes later decisions use another policy bundle and its plugins. A decision that is under way finishes with
+// those it began with, and a quarantine stays with the module that earned it. drained, which may be nil, is called once,
+// after yet another judge took this one's place and the last decision that began with it is recorded.
+func (c *CoSigner) Reload(j *judge.Judge, drained func()) {
+	c.judge.Swap(j, func(before *judge.Judge) { j.Succeed(before) }, drained)
+}
+
+// Quarantines lists the policy plugins that this side does not call any more because they kept failing.
+func (c *CoSigner) Quarantines() []judge.Quarantine {
+	j, release := c.judge.Acquire()
+	defer release()
+	return j.Quarantines()
+}
+
+// ClearQuarantine has a policy's plugin called again for an agent's requests, or with no agent for everybody's. It is for
+// the operator of this side alone: the runtime has no way to it.
+func (c *CoSigner) ClearQuarantine(policy, plugin, agent string) {
+	j, release := c.judge.Acquire()
+	defer release()
+	j.ClearQuarantine(policy, plugin, agent)
+	c.config.Log.Info("plugin quarantine cleared", "policy", policy, "plugin", plugin, "for_agent", agent)
+}
 
 // begin counts one more session, unless Close was called: whoever waits for the sessions must not meet a new one.
 func (c *CoSigner) begin() bool {

@@ -15,11 +15,13 @@ func (c *CoSigner) Consult(ctx context.Context, request *abi.ConsultRequest) (*a
 	if err := c.check(claim); err != nil {
 		return nil, err
 	}
-	ruling, err := c.rule(ctx, claim)
+	j, release := c.judge.Acquire()
+	defer release()
+	ruling, err := c.rule(ctx, j, claim)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.note(ctx, claim, ruling.Decision); err != nil {
+	if _, err := c.note(ctx, claim, ruling); err != nil {
 		return nil, err
 	}
 	return &ruling.Decision, nil
@@ -50,19 +52,27 @@ func (c *CoSigner) check(claim claimed) error {
 
 // rule judges the claim on this side's own policy, facts and clock. The runtime's word on who the payee is counts as
 // what it is: an assertion. Only this side's own pins raise it.
-func (c *CoSigner) rule(ctx context.Context, claim claimed) (judge.Ruling, error) {
+func (c *CoSigner) rule(ctx context.Context, j *judge.Judge, claim claimed) (judge.Ruling, error) {
 	quote := *claim.quote
 	quote.Evidence = abi.EvidenceAsserted
-	return c.judge.Load().Rule(ctx, c.config.Store, judge.Case{
+	ruling, err := j.Rule(ctx, c.config.Store, judge.Case{
 		Intent: *claim.intent, Quote: quote, Approvals: claim.approvals,
 		Side: judge.CoSigner, Now: c.config.Now(),
 	})
+	for _, q := range ruling.Quarantined {
+		c.config.Log.WarnContext(ctx, "plugin quarantined", "policy", q.Policy, "plugin", q.Plugin, "module", q.Module, "for_agent", q.Agent, "by", q.By, "code", q.Code)
+	}
+	return ruling, err
 }
 
 // note logs a decision on the payment's row, making the row when there is none. A row that carries a promise keeps
 // it: the decision is only logged.
-func (c *CoSigner) note(ctx context.Context, claim claimed, decision abi.Decision) (store.Row, error) {
+func (c *CoSigner) note(ctx context.Context, claim claimed, ruling judge.Ruling) (store.Row, error) {
+	decision := ruling.Decision
 	detail := map[string]any{"decision": decision, "payee": claim.intent.Payee, "amount": claim.intent.Amount, "asset": claim.intent.Asset}
+	if len(ruling.Quarantined) > 0 { // this decision began them
+		detail["quarantined"] = ruling.Quarantined
+	}
 	kind := "cosigner." + decision.Outcome.String()
 	for range noteAttemptsMax {
 		row, err := c.config.Store.Row(ctx, c.config.Tenant, claim.intent.Payment)

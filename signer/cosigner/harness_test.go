@@ -24,7 +24,6 @@ import (
 	"github.com/purserhq/purser/internal/preimage"
 	"github.com/purserhq/purser/runtime/judge"
 	"github.com/purserhq/purser/runtime/policy"
-	"github.com/purserhq/purser/runtime/policy/rules"
 	"github.com/purserhq/purser/runtime/store"
 	"github.com/purserhq/purser/runtime/store/sqlite"
 	"github.com/purserhq/purser/signer"
@@ -166,7 +165,7 @@ func (p *party) judge(t testing.TB, text string) *judge.Judge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := judge.Open(t.Context(), nil, compiled.Bundle, compiled.Tokens(), func(rules.Plugin) ([]byte, error) { return nil, errors.New("no plugins here") })
+	j, err := judge.Open(t.Context(), nil, judge.Source{Bundle: compiled.Bundle, Tokens: compiled.Tokens()})
 	if err != nil {
 		t.Fatal(err)
 	}

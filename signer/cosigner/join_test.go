@@ -176,7 +176,7 @@ func TestAPromiseOutlivesItsPolicy(t *testing.T) {
 	p := openParty(t, shopPolicy)
 	x := p.plan(t, 1_000_000)
 	promise := p.armed(t, x)
-	p.Reload(p.judge(t, strings.Replace(shopPolicy, `max_transaction_usdc: "50"`, `max_transaction_usdc: "0.01"`, 1)))
+	p.Reload(p.judge(t, strings.Replace(shopPolicy, `max_transaction_usdc: "50"`, `max_transaction_usdc: "0.01"`, 1)), nil)
 	if _, err := p.sign(t, promise); err != nil {
 		t.Error(err)
 	}

@@ -1,84 +1,60 @@
-//! The price-sanity policy in Rust: the same verdicts, byte for byte, as plugins/price-sanity in Go. It shows a purser
-//! guest without an SDK and without dependencies: six exports, about 400 lines, no imports from the host.
-//!
-//! Build it with `sh build.sh`. It needs Rust 1.63 or newer with the wasm32-unknown-unknown target.
+//! The price-sanity policy in Rust: the same verdicts, byte for byte, as plugins/price-sanity in Go. It denies above a
+//! ceiling, holds above a multiple of the median of earlier quotes, and allows the rest; it refuses to judge a quote that
+//! is missing, empty or not the intent's, and history that is not this side's own.
 
-mod amount;
 mod decide;
-mod settings;
-mod wire;
 
-use settings::Settings;
-use std::cell::RefCell;
+use purser_sdk::policy::Request;
+use purser_sdk::{Amount, Config, DecideResult, Policy};
 
-/// The most the host ever sends to a policy.
-const INPUT_BYTES_MAX: u32 = 64 << 10;
+const FACTOR_DEFAULT: u64 = 2;
+const FACTOR_MAX: u64 = 1000;
+const SAMPLES_MIN_DEFAULT: u64 = 3;
+/// How many of the newest quotes count, so that a price may move over time.
+const SAMPLES_MAX: usize = 64;
 
-/// What outlives one call. The host restores the state after configure before every decision.
-#[derive(Default)]
-struct State {
-    input: Vec<u8>,
-    output: Vec<u8>,
-    settings: Option<Settings>,
+/// The settings. A setting that is not read here refuses the configuration.
+struct PriceSanity {
+    ceiling: Amount,
+    first_max: Amount,
+    factor: u64,
+    samples_min: u64,
 }
 
-thread_local! {
-    static STATE: RefCell<State> = RefCell::new(State::default());
-}
-
-/// The minor version of ABI 1 that this policy was written for.
-#[no_mangle]
-pub extern "C" fn purser_abi_1() -> u32 {
-    0
-}
-
-/// Makes room for the next message; 0 refuses.
-#[no_mangle]
-pub extern "C" fn purser_alloc(size: u32) -> u32 {
-    if size > INPUT_BYTES_MAX {
-        return 0;
+impl Policy for PriceSanity {
+    fn configure(config: &mut Config) -> Self {
+        let ceiling = positive(config, "/ceiling");
+        let factor = within(config, "/factor", FACTOR_DEFAULT, FACTOR_MAX);
+        let samples_min = within(config, "/samples_min", SAMPLES_MIN_DEFAULT, SAMPLES_MAX as u64);
+        let first_max = if config.has("/first_max") { positive(config, "/first_max") } else { ceiling };
+        if first_max > ceiling {
+            config.problem("/first_max", "must not be above the ceiling");
+        }
+        PriceSanity { ceiling, first_max, factor, samples_min }
     }
-    STATE.with(|state| {
-        let input = &mut state.borrow_mut().input;
-        *input = vec![0; size.max(1) as usize];
-        input.as_ptr() as u32
-    })
+
+    fn decide(&self, request: &Request) -> DecideResult {
+        decide::decide(self, request)
+    }
 }
 
-#[no_mangle]
-pub extern "C" fn purser_configure(at: u32, size: u32) -> u64 {
-    serve(at, size, |state, message| {
-        let (settings, result) = settings::configure(message)?;
-        state.settings = Some(settings);
-        Ok(result)
-    })
+purser_sdk::policy!(PriceSanity);
+
+fn positive(config: &mut Config, pointer: &str) -> Amount {
+    let amount = config.amount(pointer);
+    if config.has(pointer) && amount.is_zero() {
+        config.problem(pointer, "must be an amount above zero");
+    }
+    amount
 }
 
-#[no_mangle]
-pub extern "C" fn purser_policy_decide(at: u32, size: u32) -> u64 {
-    serve(at, size, |state, message| {
-        let settings = state.settings.as_ref().ok_or(wire::Refused)?;
-        decide::decide(settings, message)
-    })
-}
-
-/// Runs one call on the message the host wrote, and returns pointer and length of the result, or 0. An empty message
-/// needs no room and may come from anywhere; any other must lie where purser_alloc said.
-fn serve(at: u32, size: u32, call: impl FnOnce(&mut State, &[u8]) -> wire::Result<Vec<u8>>) -> u64 {
-    STATE.with(|state| {
-        let state = &mut *state.borrow_mut();
-        let input = std::mem::take(&mut state.input);
-        if size > 0 && (at != input.as_ptr() as u32 || size as usize > input.len()) {
-            return 0;
-        }
-        match call(state, &input[..size as usize]) {
-            Ok(mut result) => {
-                let length = result.len() as u64;
-                result.push(0); // an empty result needs an address too
-                state.output = result;
-                (state.output.as_ptr() as u64) << 32 | length
-            }
-            Err(wire::Refused) => 0,
-        }
-    })
+fn within(config: &mut Config, pointer: &str, absent: u64, highest: u64) -> u64 {
+    if !config.has(pointer) {
+        return absent;
+    }
+    let n = config.uint(pointer);
+    if n < 1 || n > highest {
+        config.problem(pointer, &["must be from 1 to ", &Amount::from(highest).decimal()].concat());
+    }
+    n
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/internal/toolchain"
 )
 
 func run(manifestPath, inPath, outPath string) error {
@@ -26,7 +27,7 @@ func run(manifestPath, inPath, outPath string) error {
 	if err != nil {
 		return err
 	}
-	out, err := embed(module, manifest)
+	out, err := toolchain.Embed(module, manifest)
 	if err != nil {
 		return fmt.Errorf("%s into %s: %w", manifestPath, inPath, err)
 	}

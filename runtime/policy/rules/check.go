@@ -20,7 +20,7 @@ func (s Spec) check() error {
 	if s.Format != Format {
 		return specError("format %.40q, want %q", s.Format, Format)
 	}
-	checks := []func() error{s.checkAgents, s.checkPolicies, s.checkPeople, s.checkMerchants, s.checkTokens, s.checkNetworks}
+	checks := []func() error{s.checkAgents, s.checkPolicies, s.checkPeople, s.checkMerchants, s.checkTokens, s.checkNetworks, s.checkTrust}
 	for _, check := range checks {
 		if err := check(); err != nil {
 			return err
@@ -165,7 +165,7 @@ func checkRoutes(p PolicySpec) error {
 func checkPlugins(p PolicySpec) error {
 	names := map[string]bool{SourceRules: true} // a plugin may not speak for the native rules
 	for _, plugin := range p.Plugins {
-		if !ValidName(plugin.Name) || names[plugin.Name] || len(plugin.SHA256) != 64 || !every(plugin.SHA256, isHex) ||
+		if !ValidName(plugin.Name) || names[plugin.Name] || !isModuleDigest(plugin.SHA256) || !areSigners(plugin.Signers) ||
 			!isCanonicalObject(plugin.Config) || !isCanonicalObject(plugin.Grants) {
 			return specError("%s: plugin %.80q is malformed or repeated", p.Name, plugin.Name)
 		}

@@ -26,6 +26,8 @@ const (
 	PayToMax      = 64 // per merchant
 	TokensMax     = 1024
 	NetworksMax   = 256
+	SignersMax    = 16 // per list
+	DigestsMax    = 64
 	NameBytesMax  = 64
 )
 
@@ -90,6 +92,17 @@ type Spec struct {
 	Merchants []Merchant   `json:"merchants,omitempty"` // by origin
 	Tokens    []Token      `json:"tokens,omitempty"`    // by asset
 	Networks  []string     `json:"networks,omitempty"`  // CAIP-2; others are refused
+	// ChainTrust is asked of chain adapters, of which a policy names none itself.
+	ChainTrust Trust `json:"chain_trust,omitzero"`
+}
+
+// Trust is what must hold of a module before it is loaded: all that is given. It is checked where modules are, by
+// internal/trust.
+type Trust struct {
+	// SHA256 lists the only modules that may be loaded, lower-case hex.
+	SHA256 []string `json:"sha256,omitempty"`
+	// Signers lists minisign public keys; one of them must have signed.
+	Signers []string `json:"signers,omitempty"`
 }
 
 // AgentSpec gives agents a policy.
@@ -167,6 +180,8 @@ type Plugin struct {
 	Config string `json:"config"`
 	// Grants is canonical JSON, always an object.
 	Grants string `json:"grants"`
+	// Signers lists minisign public keys; one of them must have signed the module. None: the digest is enough.
+	Signers []string `json:"signers,omitempty"`
 }
 
 // ApprovalsSpec says who clears a hold.

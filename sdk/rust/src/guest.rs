@@ -122,6 +122,7 @@ macro_rules! __plugin {
 
             #[no_mangle]
             pub extern "C" fn purser_configure(at: u32, size: u32) -> u64 {
+                $crate::guest::report_panics();
                 let answer = SLOT.configure(at, size, $configure);
                 $crate::guest::reserve($reserve_bytes);
                 answer
@@ -140,6 +141,12 @@ macro_rules! __plugin {
             $(let _ = $call;)*
         };
     };
+}
+
+/// Makes panics say why from here on. Nothing of a plugin's own runs before configure.
+#[cfg(target_arch = "wasm32")]
+pub fn report_panics() {
+    crate::panicking::report();
 }
 
 /// Makes sure that an ordinary call needs no more memory than configure left: a host that meets a guest with grown

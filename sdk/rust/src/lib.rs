@@ -18,6 +18,7 @@ mod encode;
 pub mod guest;
 pub mod log;
 mod messages_gen;
+mod panicking;
 pub mod policy;
 pub mod wire;
 

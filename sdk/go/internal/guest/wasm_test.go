@@ -28,7 +28,7 @@ func TestModulesImportAndExportWhatTheABIAllows(t *testing.T) {
 		log       bool
 		exports   []string
 	}{
-		{"a policy", "../../examples/ceiling", false, append(both, "purser_policy_decide")},
+		{"a policy", "../../../../examples/ceiling/go", false, append(both, "purser_policy_decide")},
 		{"a chain adapter", "./testdata/adapter", true, append(both, "purser_chain_assemble", "purser_chain_build",
 			"purser_chain_describe", "purser_chain_facts", "purser_chain_needs", "purser_chain_plan", "purser_chain_verify")},
 	} {
@@ -57,7 +57,8 @@ func TestModulesImportAndExportWhatTheABIAllows(t *testing.T) {
 func build(t *testing.T, pkg string) []byte {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "p.wasm")
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, pkg)
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
+	cmd.Dir = pkg
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd.Args, err, text)

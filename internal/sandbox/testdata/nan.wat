@@ -1,0 +1,22 @@
+;; manifest {"name":"nan","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},"description":"a guest of a test","license":"Apache-2.0"}
+;; A policy that answers with the bits of NaNs, which processors and engines are free to choose.
+(module
+  (memory (export "memory") 1)
+  (func (export "purser_abi_1") (result i32) (i32.const 0))
+  (func (export "purser_alloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "purser_configure") (param i32 i32) (result i64) (i64.const 0x100000001))
+  (func (export "purser_policy_decide") (param $at i32) (param $n i32) (result i64)
+    (local $z f64) (local $y f32) (local $odd f64)
+    (local.set $odd (f64.reinterpret_i64 (i64.const 0xfff4deadbeef0001)))
+    (f64.store (i32.const 8) (f64.div (local.get $z) (local.get $z)))
+    (f64.store (i32.const 16) (f64.sqrt (f64.const -1)))
+    (f64.store (i32.const 24) (f64.sub (f64.const inf) (f64.const inf)))
+    (f64.store (i32.const 32) (f64.add (local.get $odd) (f64.const 1)))
+    (f64.store (i32.const 40) (f64.mul (f64.const 1) (local.get $odd)))
+    (f64.store (i32.const 48) (f64.min (local.get $odd) (f64.const 1)))
+    (f64.store (i32.const 56) (f64.nearest (local.get $odd)))
+    (f64.store (i32.const 64) (f64.promote_f32 (f32.demote_f64 (local.get $odd))))
+    (f32.store (i32.const 72) (f32.div (local.get $y) (local.get $y)))
+    (f32.store (i32.const 76) (f32.max (f32.reinterpret_i32 (i32.const 0xffa12345)) (f32.const 1)))
+    (f64.store (i32.const 80) (f64.neg (f64.div (local.get $z) (local.get $z))))
+    (i64.const 0x800000050)))
