@@ -44,8 +44,8 @@ fmt: ## format every Go file with gofumpt
 $(LINT):
 	@$(GO) build -C tools $(BUILD) -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-race: plugins ## run the tests of concurrent packages under the race detector (needs a C compiler)
-	@CGO_ENABLED=1 $(GO) test -race -json $(TESTFLAGS) $(RACE) | $(GO) run -C tools ./testreport
+race: plugins ## run the tests of concurrent packages under the race detector, the long ones shortened (needs a C compiler)
+	@CGO_ENABLED=1 $(GO) test -race -short -json $(TESTFLAGS) $(RACE) | $(GO) run -C tools ./testreport
 
 fuzz: plugins ## fuzz each target for FUZZTIME (10s)
 	@GO='$(GO)' MODULES='$(MODULES)' FUZZTIME=$(FUZZTIME) .ci/fuzz

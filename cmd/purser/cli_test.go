@@ -132,6 +132,7 @@ func startDev(ts *testscript.TestScript, _ bool, args []string) {
 	data := ts.MkAbs("data")
 	dev.command = exec.Command(binaryOnce.path, append([]string{"dev", "--json", "--listen", "127.0.0.1:0", "--merchant-listen", "127.0.0.1:0", "--data", data}, args...)...) //nolint:noctx,gosec // ended by the script
 	dev.command.Env = append(os.Environ(), "XDG_CACHE_HOME="+ts.Getenv("XDG_CACHE_HOME"))
+	dev.command.Dir = ts.MkAbs(".")
 	dev.ended = make(chan error, 1)
 	out, err := dev.command.StdoutPipe()
 	ts.Check(err)

@@ -26,6 +26,11 @@ func devCommand(out *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if adapter != "" {
+				if adapter, err = filepath.Abs(adapter); err != nil {
+					return err
+				}
+			}
 			return runDev(command.Context(), out, listen, adapter, localConfig{data: data, blockTime: blockTime, persist: true, routes: demoRoutes, listen: merchant, out: out})
 		},
 	}

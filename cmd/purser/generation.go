@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -162,8 +161,10 @@ func (s *stack) loadAdapter(ctx context.Context, g *generation) error {
 	if err != nil {
 		return err
 	}
-	if err := s.checkAdapter(module, g.runtime); err != nil {
-		return err
+	for role, j := range map[string]*judge.Judge{roleRuntime: g.runtime, roleCosigner: g.cosigner} {
+		if err := s.checkAdapter(module, j); err != nil {
+			return fmt.Errorf("the %s's policy: %w", role, err)
+		}
 	}
 	grants, err := json.Marshal(map[string]any{"rpc_methods": adapterMethods})
 	if err != nil {
@@ -184,7 +185,7 @@ func bundledOrFile(path string) ([]byte, error) {
 	if path == "" {
 		return bundle.Module(defaultAdapter)
 	}
-	return os.ReadFile(path)
+	return readModule(path)
 }
 
 // originHost is the host:port of an origin, with the scheme's port when it names none.
@@ -208,7 +209,7 @@ func besidePolicy(policy, name string) string {
 	return filepath.Join(filepath.Dir(policy), name)
 }
 
-// checkAdapter asks of the chain adapter what the runtime's policy demands. The bundled one is part of the binary:
+// checkAdapter asks of the chain adapter what one side's policy demands. The bundled one is part of the binary:
 // whoever could change it could change this check.
 func (s *stack) checkAdapter(module []byte, j *judge.Judge) error {
 	spec, err := j.Bundle().Spec()

@@ -35,6 +35,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends what does not listen to the first
 	out := newConsole(os.Stdout, os.Stderr)
 	root := rootCommand(out)
 	// A mistake before the flag is reached must be reported in the form that was asked for.

@@ -33,7 +33,7 @@ func streamCommand(out *console) *cobra.Command {
 				return nil
 			})
 			if command.Context().Err() != nil {
-				return nil // whoever watches ends it with an interrupt: that is no failure
+				return nil //nolint:nilerr // whoever watches ends it with an interrupt: that is no failure
 			}
 			return notPaying(err)
 		},

@@ -125,7 +125,7 @@ func bytesOf(t *testing.T, message string, view []byte) []byte {
 	return wire
 }
 
-// importsAndExports compares with what the ABI allows: the module of a guest without log lines imports nothing.
+// importsAndExports compares with what the ABI allows: the log, or nothing.
 func importsAndExports(t *testing.T, module []byte, kind abi.Kind, imports ...string) {
 	t.Helper()
 	outline, err := toolchain.ReadOutline(module)
@@ -220,16 +220,19 @@ func (s sandboxed) logs(t *testing.T) {
 	}
 }
 
-// traps calls what ends in the compiler's abort, or would without the SDK's.
+// traps calls what ends in the compiler's abort, or would without the SDK's. The log says why, with the place.
 func (s sandboxed) traps(t *testing.T) {
 	guest := s.configured(t, echoSettings)
-	for payload := byte(1); payload <= 4; payload++ {
-		wire, err := (&abi.FactsRequest{Payload: []byte{payload}}).Marshal()
+	for payload, says := range []string{1: "abort: a thrown error (", 2: "abort: a failed assertion (", 3: "abort: Index out of range (", 4: "abort: Unexpected 'null'"} {
+		if says == "" {
+			continue
+		}
+		wire, err := (&abi.FactsRequest{Payload: []byte{byte(payload)}}).Marshal() // #nosec G115 -- below 5
 		if err != nil {
 			t.Fatal(err)
 		}
-		if result, err := guest.Call(t.Context(), sandbox.Call{Export: abi.ExportFacts, Request: wire}); abi.CodeOf(err) != "trap" {
-			t.Errorf("payload %d: %q, %v, want a trap", payload, result.Bytes, err)
+		if result, err := guest.Call(t.Context(), sandbox.Call{Export: abi.ExportFacts, Request: wire}); abi.CodeOf(err) != "trap" || len(result.Log) != 1 || !strings.HasPrefix(result.Log[0].Text, says) {
+			t.Errorf("payload %d: %q, %v, %+v, want a trap that says %q", payload, result.Bytes, err, result.Log, says)
 		}
 	}
 }

@@ -16,6 +16,9 @@ const (
 	rustAdapter = "examples/chain-evm-rust"
 	// rustInstanceBytesMax bounds the memory of a Rust guest between calls: what the host restores after each.
 	rustInstanceBytesMax = 200 << 10
+	// rustModuleBytesMax bounds a small policy with its manifest. Formatting that comes in by accident costs more than
+	// what is left.
+	rustModuleBytesMax = 42 << 10
 )
 
 // rustc returns the compiler that builds guests: $RUSTC or the system's, behind a rustup shim if there is one. With

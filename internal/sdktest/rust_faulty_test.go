@@ -3,6 +3,7 @@ package sdktest
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/purserhq/purser/abi"
@@ -13,7 +14,7 @@ import (
 const rustFaultyManifest = `{"name":"faulty","version":"1.0.0","kind":"policy","abi":{"major":1,"minor":0},` +
 	`"description":"does the wrong thing it is asked for","license":"Apache-2.0"}`
 
-// A panic, a full stack and a full memory end in a trap, which denies; the next call meets a guest that knows nothing of
+// A panic says why in the log. A panic, a full stack and a full memory end in a trap, which denies; the next call meets a guest that knows nothing of
 // it. An allocator that hands one byte out twice would deny here too.
 func TestFaultsOfARustPolicyTrap(t *testing.T) {
 	rustc(t, "wasm32-unknown-unknown")
@@ -28,14 +29,16 @@ func TestFaultsOfARustPolicyTrap(t *testing.T) {
 		view := fmt.Sprintf(`{"intent":{"purpose":%q},"quote":{},"agent":{}}`, purpose)
 		return guest.Call(t.Context(), sandbox.Call{Export: "purser_policy_decide", Request: bytesOf(t, "DecideRequest", []byte(view))})
 	}
-	for _, c := range []struct{ purpose, code string }{
-		{"panic", "trap"},
-		{"index", "trap"},
-		{"overflow the stack", "trap"},
-		{"exhaust the memory", "trap"},
-		{"free and grow", ""},
-		{"log", ""},
-		{"nothing", ""},
+	for _, c := range []struct{ purpose, code, logged string }{
+		{"panic", "trap", "panic: asked to (src/lib.rs:"},
+		{"formatted panic", "trap", "panic: asked for 15 (src/lib.rs:"},
+		{"long panic", "trap", "panic: " + strings.Repeat("x", 1<<10) + " (src/lib.rs:"},
+		{"index", "trap", "panic: index out of bounds: the len is 1 but the index is 5 (src/lib.rs:"},
+		{"overflow the stack", "trap", ""},
+		{"exhaust the memory", "trap", ""},
+		{"free and grow", "", ""},
+		{"log", "", "asked to log"},
+		{"nothing", "", ""},
 	} {
 		called, err := decide(c.purpose)
 		if abi.CodeOf(err) != c.code {
@@ -45,7 +48,7 @@ func TestFaultsOfARustPolicyTrap(t *testing.T) {
 		if err == nil && (result.Unmarshal(called.Bytes) != nil || result.Outcome != abi.Allow) {
 			t.Errorf("%s: %x %+v", c.purpose, called.Bytes, result)
 		}
-		if logged := len(called.Log) == 1 && called.Log[0].Text == "asked to log"; logged != (c.purpose == "log") {
+		if said := len(called.Log); c.logged == "" && said > 0 || c.logged != "" && (said != 1 || !strings.HasPrefix(called.Log[0].Text, c.logged)) {
 			t.Errorf("%s: the log is %+v", c.purpose, called.Log)
 		}
 	}

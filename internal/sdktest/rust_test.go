@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/internal/sandbox"
 	"github.com/purserhq/purser/internal/toolchain"
 )
@@ -111,8 +112,12 @@ func TestTheCeilingInRustIsSmallAndGivesItsVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(outline.Imports) > 0 {
+	// A panic says why in the log; nothing else is imported.
+	if len(outline.Imports) != 1 || outline.Imports[0].Module != abi.ImportModule || outline.Imports[0].Name != abi.ImportLog {
 		t.Errorf("imports %v", outline.Imports)
+	}
+	if len(module) > rustModuleBytesMax {
+		t.Errorf("the module has %d bytes, want at most %d", len(module), rustModuleBytesMax)
 	}
 	called, err := s.configured(t, `{"ceiling":"50000"}`).Call(t.Context(), sandbox.Call{
 		Export:  "purser_policy_decide",

@@ -134,8 +134,8 @@ func decidedAlike(ctx context.Context, policies []field, n uint64) error {
 	for i, instance := range on[1:] {
 		got, err := instance.Call(ctx, call)
 		if !bytes.Equal(got.Bytes, want.Bytes) || got.Fuel != want.Fuel || abi.CodeOf(err) != abi.CodeOf(wantErr) {
-			return fmt.Errorf("request %d on the %s policy: run %d gives %x for %d fuel (%v), run 0 %x for %d fuel (%v)\nrequest %x", //nolint:errorlint // both are shown
-				n, f.name, i+1, got.Bytes, got.Fuel, err, want.Bytes, want.Fuel, wantErr, encoded)
+			return fmt.Errorf("request %d on the %s policy: run %d gives %x for %d fuel (%s), run 0 %x for %d fuel (%s)\nrequest %x",
+				n, f.name, i+1, got.Bytes, got.Fuel, abi.CodeOf(err), want.Bytes, want.Fuel, abi.CodeOf(wantErr), encoded)
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ func (f *function) instructions() {
 		if fuel := opCosts[code]; fuel > 0 && !f.dead {
 			f.spend(start, fuel)
 		}
-		switch op.Immediate {
+		switch op.Immediate { //nolint:exhaustive // the rarer ones are immediate's
 		case wasm.NoImmediate:
 			if op.Class == wasm.Structure || op.Class == wasm.Branch {
 				f.structure(start, code)
@@ -103,7 +103,7 @@ func (f *function) global(start int, code byte) {
 // immediate reads the rarer immediates.
 func (f *function) immediate(start int, code byte, op *wasm.Op) {
 	c := &f.in
-	switch op.Immediate {
+	switch op.Immediate { //nolint:exhaustive // the commoner ones are instructions'
 	case wasm.BlockType:
 		f.open(code)
 	case wasm.LabelIndex, wasm.LabelTable:

@@ -17,8 +17,6 @@ const (
 // builder puts a module together from bytes.
 type builder struct {
 	types, imports, functions, tables, memory, globals, exports, elements, dataCount, code, data [][]byte
-
-	order []byte
 }
 
 func newBuilder() *builder { return &builder{memory: [][]byte{{0, 1}}} }

@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"testing"
 )
@@ -29,7 +30,7 @@ func TestBadNumbersFailAndStayFailed(t *testing.T) {
 		if got := c.U32(); got != 0 || c.Err == nil {
 			t.Errorf("%s: %d, %v", name, got, c.Err)
 		}
-		if first := c.Err; c.Byte() != 0 || c.Err != first || c.More() {
+		if first := c.Err; c.Byte() != 0 || !errors.Is(c.Err, first) || c.More() {
 			t.Errorf("%s: reads on after %v", name, first)
 		}
 	}

@@ -5,7 +5,8 @@
 //! [`adapter!`]. Both compile natively too, so that plugins have ordinary unit tests.
 //!
 //! A plugin has no clock, no network and no memory of earlier calls: the host restores what configure left behind. So
-//! on WebAssembly this crate brings an allocator that never gives memory back, and a panic is a trap.
+//! on WebAssembly this crate brings an allocator that never gives memory back, and a panic is a line in
+//! the log and a trap.
 
 #![forbid(unsafe_op_in_unsafe_fn)]
 
@@ -18,6 +19,7 @@ mod encode;
 pub mod guest;
 pub mod log;
 mod messages_gen;
+#[cfg(any(target_arch = "wasm32", test))]
 mod panicking;
 pub mod policy;
 pub mod wire;

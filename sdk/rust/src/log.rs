@@ -1,5 +1,5 @@
 //! Writes lines to the host's log, for an operator who looks for a fault. It refuses to matter: the host caps it, and
-//! nothing logged is ever part of a decision. A plugin that does not use it imports nothing from the host.
+//! nothing logged is ever part of a decision. It is all that a plugin imports from the host; a panic says there why.
 
 /// Logs what only the plugin's author wants to see.
 pub fn debug(text: &str) {

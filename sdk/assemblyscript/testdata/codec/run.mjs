@@ -19,7 +19,7 @@ const module = new WebAssembly.Module(readFileSync(process.argv[2]));
 let guest = start();
 
 function start() {
-  const { exports } = new WebAssembly.Instance(module, {});
+  const { exports } = new WebAssembly.Instance(module, { purser_host_1: { log() {} } });
   exports._initialize();
   return exports;
 }

@@ -18,6 +18,8 @@ impl Policy for Faulty {
         let purpose = &*request.intent.purpose;
         match purpose {
             "panic" => panic!("asked to"),
+            "formatted panic" => panic!("asked for {}", purpose.len()),
+            "long panic" => panic!("{}", "x".repeat(100_000)),
             "index" => return deny(["a"][purpose.len()], &[]),
             "overflow the stack" => return deny("depth", &[&depth(purpose.len() as u64).to_string()]),
             "exhaust the memory" => hoard(purpose.len()),
