@@ -399,7 +399,7 @@ type PluginRun struct {
 	ResultSHA256  []byte
 	Fuel          uint64
 	ABIMinor      uint64
-	// Meter: version of the rewriting pass, or of the time-out that stands in for it.
+	// Meter: version of the rewriting pass that counted fuel.
 	Meter string
 }
 

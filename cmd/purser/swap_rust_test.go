@@ -10,8 +10,8 @@ import (
 	"github.com/purserhq/purser/runtime"
 )
 
-// rustAdapter builds the chain adapter of examples/chain-evm-rust.
-func rustAdapter(t *testing.T) []byte {
+// needRust skips where Rust cannot be compiled to WebAssembly.
+func needRust(t *testing.T) {
 	t.Helper()
 	found, err := exec.CommandContext(t.Context(), "sh", "-c", `${RUSTC:-command -p rustc} --print target-libdir --target wasm32-unknown-unknown`).Output()
 	if err == nil {
@@ -23,6 +23,12 @@ func rustAdapter(t *testing.T) []byte {
 		}
 		t.Skip("SKIPPED: no Rust compiler with the target wasm32-unknown-unknown (Debian: apt-get install --no-install-recommends rustc libstd-rust-dev-wasm32 lld-14)")
 	}
+}
+
+// rustAdapter builds the chain adapter of examples/chain-evm-rust.
+func rustAdapter(t *testing.T) []byte {
+	t.Helper()
+	needRust(t)
 	out := filepath.Join(t.TempDir(), "rust.wasm")
 	compile := exec.CommandContext(t.Context(), "sh", filepath.Join("..", "..", "examples", "chain-evm-rust", "build.sh"), out) // #nosec G204 -- a constant script
 	if text, err := compile.CombinedOutput(); err != nil {

@@ -235,16 +235,7 @@ func TestAdapterAndPolicyAreSwappedWithoutRebuilding(t *testing.T) {
 
 // The Rust policy has the same manifest and configuration: it takes the place of the Go one while payments run.
 func TestAPolicyInAnotherLanguageTakesOver(t *testing.T) {
-	found, err := exec.CommandContext(t.Context(), "sh", "-c", `${RUSTC:-command -p rustc} --print target-libdir --target wasm32-unknown-unknown`).Output()
-	if err == nil {
-		_, err = os.Stat(strings.TrimSpace(string(found)))
-	}
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no Rust compiler with the target wasm32-unknown-unknown, and CI must have it")
-		}
-		t.Skip("SKIPPED: no Rust compiler with the target wasm32-unknown-unknown (Debian: apt-get install --no-install-recommends rustc libstd-rust-dev-wasm32 lld-14)")
-	}
+	needRust(t)
 	i := install(t)
 	old := i.sum(t, i.guard)
 	s := openTestStack(t, i.config)

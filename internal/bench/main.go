@@ -29,7 +29,7 @@ type suite struct {
 }
 
 var suites = []suite{
-	{"decision", "./runtime/judge", "Decision", "300x", "", "policy check of the founding article: 8 ms p95; native-rules is the peer of the plugins; plugins run in a fresh instance"},
+	{"decision", "./runtime/judge", "Decision", "300x", "", "policy check of the founding article: 8 ms p95; native-rules is the peer of the plugins"},
 	{"durable", "./internal/sqldb", "Fsync", "1s", "", "the limit of one caller: one flushed append on the same disk"},
 	{"durable", "./runtime/store/sqlite", "DurableDecisions", "2s", "sqlite", "fsync above, a decision being two commits; 1, 16 and 64 agents at once, group commit lifts it"},
 	{"durable", "./runtime/store/postgres", "DurableDecisions", "2s", "postgres", "sqlite above"},

@@ -21,7 +21,7 @@ func TestWhatTheHostWritesIsPutBack(t *testing.T) {
 		}
 	})
 	if _, ok := i.memory.Grow(80); !ok {
-		t.Skip("the limit of pages is below 80")
+		t.Fatal("a policy can have 256 pages, and this one cannot grow by 80")
 	}
 	const a, b, c = 7*meter.DirtyChunkBytes - 3, 20*meter.DirtyChunkBytes - 2, 70*meter.DirtyChunkBytes + 9
 	arguments := map[string][]uint64{

@@ -107,7 +107,7 @@ func TestBundledModulesGiveTheResultOfEveryVector(t *testing.T) {
 	}
 }
 
-// BenchmarkBundledCall measures whole calls, each in a fresh instance, as they run in production.
+// BenchmarkBundledCall measures whole calls as they run in production, the reset behind each included.
 func BenchmarkBundledCall(b *testing.B) {
 	for _, c := range []struct {
 		plugin, vector string

@@ -18,7 +18,7 @@ import (
 )
 
 // BenchmarkDecision measures each stage of one decision: the native rules, the same custom policy as a Go and as a
-// Rust guest in a fresh instance, and all of it with the facts encoded.
+// Rust guest, and all of it with the facts encoded.
 func BenchmarkDecision(b *testing.B) {
 	host, err := OpenHost(HostConfig{CacheDir: filepath.Join(b.TempDir(), "cache")})
 	if err != nil {

@@ -1152,7 +1152,7 @@ export class PluginRun {
   resultSha256: Uint8Array = noBytes;
   fuel: u64 = 0;
   abiMinor: u64 = 0;
-  /** version of the rewriting pass, or of the time-out that stands in for it */
+  /** version of the rewriting pass that counted fuel */
   meter: string = "";
 
   /** Reads canonical bytes, null for all others. Fields of a newer minor are skipped. Nothing of bytes is kept. */

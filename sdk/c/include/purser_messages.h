@@ -324,7 +324,7 @@ struct purser_plugin_run {
 	purser_bytes result_sha256;
 	uint64_t fuel;
 	uint64_t abi_minor;
-	// version of the rewriting pass, or of the time-out that stands in for it
+	// version of the rewriting pass that counted fuel
 	purser_text meter;
 };
 

@@ -773,7 +773,7 @@ pub struct PluginRun {
     pub result_sha256: Vec<u8>,
     pub fuel: u64,
     pub abi_minor: u64,
-    /// version of the rewriting pass, or of the time-out that stands in for it
+    /// version of the rewriting pass that counted fuel
     pub meter: String,
 }
 
