@@ -15,7 +15,7 @@ import (
 const (
 	cacheDirMode fs.FileMode = 0o700
 	// cacheLayout is part of the folder's name; raise it when anything but the meter's or wazero's version changes what
-	// is compiled.
+	// is compiled, or how it is kept.
 	cacheLayout = "guests-3-" + meter.Version
 )
 

@@ -13,9 +13,9 @@ import (
 
 // Config configures a Host. The zero value works.
 type Config struct {
-	// CacheDir keeps compiled modules between runs: a Go guest takes seconds to compile and tens of milliseconds to
-	// open. It holds native code that is run as it is, so it must belong to this user alone; Open makes it if it is
-	// missing and refuses it if it is not private. Empty compiles every module at every Install.
+	// CacheDir keeps metered and compiled modules between runs: a Go guest takes seconds to compile and tens of
+	// milliseconds to open. It holds native code that is run as it is, so it must belong to this user alone; Open makes it
+	// if it is missing and refuses it if it is not private. Empty meters and compiles every module at every Install.
 	CacheDir string
 	// Policy and Chain narrow the limits of each kind. Zero fields are the defaults of DefaultLimits.
 	Policy, Chain Limits

@@ -33,23 +33,26 @@ func (h *Host) Install(ctx context.Context, wasm []byte, kind abi.Kind, grants G
 	if err := p.admit(module, kind, grants); err != nil {
 		return nil, err
 	}
-	// A tenth of the time of opening a cached module, and nothing needs it before the guest runs.
-	digest := make(chan Digest, 1)
-	go func() { digest <- Digest(sha256.Sum256(wasm)) }()
-	metered, err := meter.Rewrite(module.core)
-	if err != nil {
-		return nil, err
+	p.identity.Module = Digest(sha256.Sum256(wasm))
+	metered, recalled := h.recallMetered(p.identity.Module)
+	if !recalled {
+		if metered, err = meter.Rewrite(wasm); err != nil {
+			return nil, err
+		}
 	}
 	p.globals = metered.Globals
 	if err := h.compileAlone(ctx, func() error { return p.compile(ctx, metered.Wasm) }); err != nil {
 		return nil, alsoFailed(err, p.release())
 	}
-	p.identity.Module = <-digest
 	if err := p.checkCompiled(ctx); err != nil {
 		return nil, alsoFailed(err, p.release())
 	}
 	if err := h.adopt(p); err != nil {
 		return nil, alsoFailed(err, p.release())
+	}
+	if !recalled {
+		// A folder that cannot be written to, or is full, makes the next open slower and nothing else.
+		_ = h.keepMetered(p.identity.Module, metered) //nolint:errcheck // see above
 	}
 	return p, nil
 }

@@ -23,9 +23,6 @@ const (
 
 // scanned is what the host knows about a module before it hands it to wazero.
 type scanned struct {
-	// core is the module the meter rewrites for wazero: custom sections are left out, because wazero allocates the name
-	// section by its claimed lengths and parses DWARF. The original bytes are what is hashed.
-	core []byte
 	// manifest is the content of the purser.manifest section; nil when there is none.
 	manifest []byte
 	memory   memoryLimits
@@ -48,7 +45,7 @@ func scan(module []byte) (*scanned, error) {
 	if !bytes.HasPrefix(module, []byte(wasm.Preamble)) {
 		return nil, refuse("module", "build a core WebAssembly module, not a component", "not a WebAssembly 1 module")
 	}
-	s := &scanned{core: []byte(wasm.Preamble)}
+	s := &scanned{}
 	c := &wasm.Cursor{Data: module, Pos: len(wasm.Preamble)}
 	customs := 0
 	for c.More() {
@@ -69,9 +66,6 @@ func scan(module []byte) (*scanned, error) {
 		if err := s.section(id, body); err != nil {
 			return nil, err
 		}
-		s.core = append(s.core, id)
-		s.core = wasm.AppendU32(s.core, uint32(len(body.Data))) // #nosec G115 -- below abi.ModuleBytesMax
-		s.core = append(s.core, body.Data...)
 	}
 	if c.Err != nil {
 		return nil, refuse("module", "", "malformed module at byte %d: %v", c.Pos, c.Err)

@@ -27,8 +27,9 @@
 // unless the host forgets to set them; then the first check traps.
 package meter
 
-// Version names the cost table and the injected code. Any change of either changes it, because the same request then
-// uses other fuel: it is part of a plugin's identity and of the key of compiled code.
+// Version names the cost table, the injected code and what is refused. Any change of them changes it: the same request
+// would use other fuel, and modules are kept as an earlier process rewrote them. It is part of a plugin's identity and of
+// the key of what is kept.
 const Version = "purser-meter-1"
 
 // Names of the injected exports. A module that exports anything with ReservedPrefix is refused.
@@ -59,7 +60,7 @@ const (
 
 // Module is a rewritten module.
 type Module struct {
-	// Wasm is the whole module, without custom sections if the input had none.
+	// Wasm is the whole module, without custom sections.
 	Wasm []byte
 	// Globals names an export of each of the module's own mutable globals that hold numbers, in the order of their
 	// indexes. With memory they are the state a reset restores. The injected globals are not among them.
@@ -74,7 +75,8 @@ func YieldLevel(fuel uint64) uint64 {
 	return fuel - YieldFuel
 }
 
-// Rewrite returns core with the counting code in it. Custom sections are left out, and tables without a maximum get one.
+// Rewrite returns core with the counting code in it. Custom sections are left out, because wazero allocates the name
+// section by its claimed lengths and parses DWARF, and tables without a maximum get one.
 //
 // Every error is an *abi.Error of the code install_refused whose Where names the offending item. A module that is not
 // valid stays invalid, or is refused here: indexes past the module's own would reach the injected items, so they are
