@@ -2804,6 +2804,540 @@ func (m *Armed) decode(b []byte) error {
 // Marshal returns the canonical bytes of m, the ones that are hashed. It fails
 // for what has no canonical bytes: text that is not UTF-8, numbers above
 // WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
+func (m *SessionRequest) Marshal() ([]byte, error) {
+	e := newWireEncoder()
+	m.encode(&e)
+	return e.finish("SessionRequest")
+}
+
+func (m *SessionRequest) encode(e *wireEncoder) {
+	e.text(1, "SessionRequest.wallet", m.Wallet)
+	e.text(2, "SessionRequest.agent", m.Agent)
+	e.bytes(3, m.Opening)
+}
+
+// Unmarshal reads canonical bytes and nothing else; the result keeps nothing of
+// b. On error m is empty.
+func (m *SessionRequest) Unmarshal(b []byte) error {
+	*m = SessionRequest{}
+	err := checkMessageSize("SessionRequest", b)
+	if err == nil {
+		err = m.decode(b)
+	}
+	if err != nil {
+		*m = SessionRequest{}
+	}
+	return err
+}
+
+func (m *SessionRequest) decode(b []byte) error {
+	d := wireDecoder{message: "SessionRequest", rest: b}
+	for d.next() {
+		switch d.field {
+		case 1:
+			m.Wallet = d.text("SessionRequest.wallet")
+		case 2:
+			m.Agent = d.text("SessionRequest.agent")
+		case 3:
+			m.Opening = d.bytes("SessionRequest.opening")
+		default:
+			d.unknown()
+		}
+	}
+	return d.err
+}
+
+// Marshal returns the canonical bytes of m, the ones that are hashed. It fails
+// for what has no canonical bytes: text that is not UTF-8, numbers above
+// WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
+func (m *SessionAnswer) Marshal() ([]byte, error) {
+	e := newWireEncoder()
+	m.encode(&e)
+	return e.finish("SessionAnswer")
+}
+
+func (m *SessionAnswer) encode(e *wireEncoder) {
+	e.bytes(1, m.Opening)
+	e.text(2, "SessionAnswer.path", m.Path)
+	e.uint(3, "SessionAnswer.epoch", m.Epoch)
+	e.uint(4, "SessionAnswer.ready_max", m.ReadyMax)
+}
+
+// Unmarshal reads canonical bytes and nothing else; the result keeps nothing of
+// b. On error m is empty.
+func (m *SessionAnswer) Unmarshal(b []byte) error {
+	*m = SessionAnswer{}
+	err := checkMessageSize("SessionAnswer", b)
+	if err == nil {
+		err = m.decode(b)
+	}
+	if err != nil {
+		*m = SessionAnswer{}
+	}
+	return err
+}
+
+func (m *SessionAnswer) decode(b []byte) error {
+	d := wireDecoder{message: "SessionAnswer", rest: b}
+	for d.next() {
+		switch d.field {
+		case 1:
+			m.Opening = d.bytes("SessionAnswer.opening")
+		case 2:
+			m.Path = d.text("SessionAnswer.path")
+		case 3:
+			m.Epoch = d.uint("SessionAnswer.epoch")
+		case 4:
+			m.ReadyMax = d.uint("SessionAnswer.ready_max")
+		default:
+			d.unknown()
+		}
+	}
+	return d.err
+}
+
+// Marshal returns the canonical bytes of m, the ones that are hashed. It fails
+// for what has no canonical bytes: text that is not UTF-8, numbers above
+// WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
+func (m *Tombstone) Marshal() ([]byte, error) {
+	e := newWireEncoder()
+	m.encode(&e)
+	return e.finish("Tombstone")
+}
+
+func (m *Tombstone) encode(e *wireEncoder) {
+	e.text(1, "Tombstone.domain", m.Domain)
+	e.text(2, "Tombstone.payment", m.Payment)
+	e.bytes(3, m.Digest)
+	e.bytes(4, m.ArmedSHA256)
+	e.text(5, "Tombstone.cosigner_store", m.CosignerStore)
+	e.bytes(6, m.CosignerHead)
+	e.bytes(7, m.Signature)
+}
+
+// Unmarshal reads canonical bytes and nothing else; the result keeps nothing of
+// b. On error m is empty.
+func (m *Tombstone) Unmarshal(b []byte) error {
+	*m = Tombstone{}
+	err := checkMessageSize("Tombstone", b)
+	if err == nil {
+		err = m.decode(b)
+	}
+	if err != nil {
+		*m = Tombstone{}
+	}
+	return err
+}
+
+func (m *Tombstone) decode(b []byte) error {
+	d := wireDecoder{message: "Tombstone", rest: b}
+	for d.next() {
+		switch d.field {
+		case 1:
+			m.Domain = d.text("Tombstone.domain")
+		case 2:
+			m.Payment = d.text("Tombstone.payment")
+		case 3:
+			m.Digest = d.bytes("Tombstone.digest")
+		case 4:
+			m.ArmedSHA256 = d.bytes("Tombstone.armed_sha256")
+		case 5:
+			m.CosignerStore = d.text("Tombstone.cosigner_store")
+		case 6:
+			m.CosignerHead = d.bytes("Tombstone.cosigner_head")
+		case 7:
+			m.Signature = d.bytes("Tombstone.signature")
+		default:
+			d.unknown()
+		}
+	}
+	return d.err
+}
+
+// Marshal returns the canonical bytes of m, the ones that are hashed. It fails
+// for what has no canonical bytes: text that is not UTF-8, numbers above
+// WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
+func (m *Order) Marshal() ([]byte, error) {
+	e := newWireEncoder()
+	m.encode(&e)
+	return e.finish("Order")
+}
+
+func (m *Order) encode(e *wireEncoder) {
+	e.text(1, "Order.domain", m.Domain)
+	e.text(2, "Order.tenant", m.Tenant)
+	e.text(3, "Order.kind", m.Kind)
+	e.text(4, "Order.subject", m.Subject)
+	e.uint(5, "Order.serial", m.Serial)
+	e.uint(6, "Order.issued_unix_s", m.IssuedUnixS)
+	e.uint(7, "Order.expires_unix_s", m.ExpiresUnixS)
+	if m.Enrolment != nil {
+		mark := e.begin(8)
+		m.Enrolment.encode(e)
+		e.end(mark)
+	}
+	if m.Freeze != nil {
+		mark := e.begin(9)
+		m.Freeze.encode(e)
+		e.end(mark)
+	}
+	if m.Thaw != nil {
+		mark := e.begin(10)
+		m.Thaw.encode(e)
+		e.end(mark)
+	}
+	if m.Policy != nil {
+		mark := e.begin(11)
+		m.Policy.encode(e)
+		e.end(mark)
+	}
+	e.count("Order.endorsements", len(m.Endorsements))
+	for i := range m.Endorsements {
+		mark := e.begin(12)
+		m.Endorsements[i].encode(e)
+		e.end(mark)
+	}
+}
+
+// Unmarshal reads canonical bytes and nothing else; the result keeps nothing of
+// b. On error m is empty.
+func (m *Order) Unmarshal(b []byte) error {
+	*m = Order{}
+	err := checkMessageSize("Order", b)
+	if err == nil {
+		err = m.decode(b)
+	}
+	if err != nil {
+		*m = Order{}
+	}
+	return err
+}
+
+func (m *Order) decode(b []byte) error {
+	d := wireDecoder{message: "Order", rest: b}
+	for d.next() {
+		switch d.field {
+		case 1:
+			m.Domain = d.text("Order.domain")
+		case 2:
+			m.Tenant = d.text("Order.tenant")
+		case 3:
+			m.Kind = d.text("Order.kind")
+		case 4:
+			m.Subject = d.text("Order.subject")
+		case 5:
+			m.Serial = d.uint("Order.serial")
+		case 6:
+			m.IssuedUnixS = d.uint("Order.issued_unix_s")
+		case 7:
+			m.ExpiresUnixS = d.uint("Order.expires_unix_s")
+		case 8:
+			if inner, ok := d.inner("Order.enrolment"); ok {
+				m.Enrolment = new(Enrolment)
+				d.err = m.Enrolment.decode(inner)
+			}
+		case 9:
+			if inner, ok := d.inner("Order.freeze"); ok {
+				m.Freeze = new(Freeze)
+				d.err = m.Freeze.decode(inner)
+			}
+		case 10:
+			if inner, ok := d.inner("Order.thaw"); ok {
+				m.Thaw = new(Thaw)
+				d.err = m.Thaw.decode(inner)
+			}
+		case 11:
+			if inner, ok := d.inner("Order.policy"); ok {
+				m.Policy = new(PolicyRelease)
+				d.err = m.Policy.decode(inner)
+			}
+		case 12:
+			if element, ok := d.messageElement("Order.endorsements", len(m.Endorsements)); ok {
+				m.Endorsements = append(m.Endorsements, Endorsement{})
+				d.err = m.Endorsements[len(m.Endorsements)-1].decode(element)
+			}
+		default:
+			d.unknown()
+		}
+	}
+	return d.err
+}
+
+// Marshal returns the canonical bytes of m, the ones that are hashed. It fails
+// for what has no canonical bytes: text that is not UTF-8, numbers above
+// WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
+func (m *Endorsement) Marshal() ([]byte, error) {
+	e := newWireEncoder()
+	m.encode(&e)
+	return e.finish("Endorsement")
+}
+
+func (m *Endorsement) encode(e *wireEncoder) {
+	e.text(1, "Endorsement.operator", m.Operator)
+	e.bytes(2, m.Signature)
+}
+
+// Unmarshal reads canonical bytes and nothing else; the result keeps nothing of
+// b. On error m is empty.
+func (m *Endorsement) Unmarshal(b []byte) error {
+	*m = Endorsement{}
+	err := checkMessageSize("Endorsement", b)
+	if err == nil {
+		err = m.decode(b)
+	}
+	if err != nil {
+		*m = Endorsement{}
+	}
+	return err
+}
+
+func (m *Endorsement) decode(b []byte) error {
+	d := wireDecoder{message: "Endorsement", rest: b}
+	for d.next() {
+		switch d.field {
+		case 1:
+			m.Operator = d.text("Endorsement.operator")
+		case 2:
+			m.Signature = d.bytes("Endorsement.signature")
+		default:
+			d.unknown()
+		}
+	}
+	return d.err
+}
+
+// Marshal returns the canonical bytes of m, the ones that are hashed. It fails
+// for what has no canonical bytes: text that is not UTF-8, numbers above
+// WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
+func (m *Enrolment) Marshal() ([]byte, error) {
+	e := newWireEncoder()
+	m.encode(&e)
+	return e.finish("Enrolment")
+}
+
+func (m *Enrolment) encode(e *wireEncoder) {
+	e.text(1, "Enrolment.agent", m.Agent)
+	e.bytes(2, m.PublicKey)
+	e.text(3, "Enrolment.wallet", m.Wallet)
+	e.bool(4, m.Derived)
+	e.bool(5, m.Revoked)
+}
+
+// Unmarshal reads canonical bytes and nothing else; the result keeps nothing of
+// b. On error m is empty.
+func (m *Enrolment) Unmarshal(b []byte) error {
+	*m = Enrolment{}
+	err := checkMessageSize("Enrolment", b)
+	if err == nil {
+		err = m.decode(b)
+	}
+	if err != nil {
+		*m = Enrolment{}
+	}
+	return err
+}
+
+func (m *Enrolment) decode(b []byte) error {
+	d := wireDecoder{message: "Enrolment", rest: b}
+	for d.next() {
+		switch d.field {
+		case 1:
+			m.Agent = d.text("Enrolment.agent")
+		case 2:
+			m.PublicKey = d.bytes("Enrolment.public_key")
+		case 3:
+			m.Wallet = d.text("Enrolment.wallet")
+		case 4:
+			m.Derived = d.bool("Enrolment.derived")
+		case 5:
+			m.Revoked = d.bool("Enrolment.revoked")
+		default:
+			d.unknown()
+		}
+	}
+	return d.err
+}
+
+// Marshal returns the canonical bytes of m, the ones that are hashed. It fails
+// for what has no canonical bytes: text that is not UTF-8, numbers above
+// WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
+func (m *Freeze) Marshal() ([]byte, error) {
+	e := newWireEncoder()
+	m.encode(&e)
+	return e.finish("Freeze")
+}
+
+func (m *Freeze) encode(e *wireEncoder) {
+	e.text(1, "Freeze.scope", m.Scope)
+	e.text(2, "Freeze.reason", m.Reason)
+}
+
+// Unmarshal reads canonical bytes and nothing else; the result keeps nothing of
+// b. On error m is empty.
+func (m *Freeze) Unmarshal(b []byte) error {
+	*m = Freeze{}
+	err := checkMessageSize("Freeze", b)
+	if err == nil {
+		err = m.decode(b)
+	}
+	if err != nil {
+		*m = Freeze{}
+	}
+	return err
+}
+
+func (m *Freeze) decode(b []byte) error {
+	d := wireDecoder{message: "Freeze", rest: b}
+	for d.next() {
+		switch d.field {
+		case 1:
+			m.Scope = d.text("Freeze.scope")
+		case 2:
+			m.Reason = d.text("Freeze.reason")
+		default:
+			d.unknown()
+		}
+	}
+	return d.err
+}
+
+// Marshal returns the canonical bytes of m, the ones that are hashed. It fails
+// for what has no canonical bytes: text that is not UTF-8, numbers above
+// WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
+func (m *Thaw) Marshal() ([]byte, error) {
+	e := newWireEncoder()
+	m.encode(&e)
+	return e.finish("Thaw")
+}
+
+func (m *Thaw) encode(e *wireEncoder) {
+	e.count("Thaw.freezes", len(m.Freezes))
+	for i := range m.Freezes {
+		e.textElement(1, "Thaw.freezes", m.Freezes[i])
+	}
+}
+
+// Unmarshal reads canonical bytes and nothing else; the result keeps nothing of
+// b. On error m is empty.
+func (m *Thaw) Unmarshal(b []byte) error {
+	*m = Thaw{}
+	err := checkMessageSize("Thaw", b)
+	if err == nil {
+		err = m.decode(b)
+	}
+	if err != nil {
+		*m = Thaw{}
+	}
+	return err
+}
+
+func (m *Thaw) decode(b []byte) error {
+	d := wireDecoder{message: "Thaw", rest: b}
+	for d.next() {
+		switch d.field {
+		case 1:
+			m.Freezes = append(m.Freezes, d.textElement("Thaw.freezes", len(m.Freezes)))
+		default:
+			d.unknown()
+		}
+	}
+	return d.err
+}
+
+// Marshal returns the canonical bytes of m, the ones that are hashed. It fails
+// for what has no canonical bytes: text that is not UTF-8, numbers above
+// WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
+func (m *PolicyRelease) Marshal() ([]byte, error) {
+	e := newWireEncoder()
+	m.encode(&e)
+	return e.finish("PolicyRelease")
+}
+
+func (m *PolicyRelease) encode(e *wireEncoder) {
+	e.bytes(1, m.PolicySHA256)
+}
+
+// Unmarshal reads canonical bytes and nothing else; the result keeps nothing of
+// b. On error m is empty.
+func (m *PolicyRelease) Unmarshal(b []byte) error {
+	*m = PolicyRelease{}
+	err := checkMessageSize("PolicyRelease", b)
+	if err == nil {
+		err = m.decode(b)
+	}
+	if err != nil {
+		*m = PolicyRelease{}
+	}
+	return err
+}
+
+func (m *PolicyRelease) decode(b []byte) error {
+	d := wireDecoder{message: "PolicyRelease", rest: b}
+	for d.next() {
+		switch d.field {
+		case 1:
+			m.PolicySHA256 = d.bytes("PolicyRelease.policy_sha256")
+		default:
+			d.unknown()
+		}
+	}
+	return d.err
+}
+
+// Marshal returns the canonical bytes of m, the ones that are hashed. It fails
+// for what has no canonical bytes: text that is not UTF-8, numbers above
+// WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
+func (m *OrderPage) Marshal() ([]byte, error) {
+	e := newWireEncoder()
+	m.encode(&e)
+	return e.finish("OrderPage")
+}
+
+func (m *OrderPage) encode(e *wireEncoder) {
+	e.uint(1, "OrderPage.after", m.After)
+	e.count("OrderPage.orders", len(m.Orders))
+	for i := range m.Orders {
+		mark := e.begin(2)
+		m.Orders[i].encode(e)
+		e.end(mark)
+	}
+}
+
+// Unmarshal reads canonical bytes and nothing else; the result keeps nothing of
+// b. On error m is empty.
+func (m *OrderPage) Unmarshal(b []byte) error {
+	*m = OrderPage{}
+	err := checkMessageSize("OrderPage", b)
+	if err == nil {
+		err = m.decode(b)
+	}
+	if err != nil {
+		*m = OrderPage{}
+	}
+	return err
+}
+
+func (m *OrderPage) decode(b []byte) error {
+	d := wireDecoder{message: "OrderPage", rest: b}
+	for d.next() {
+		switch d.field {
+		case 1:
+			m.After = d.uint("OrderPage.after")
+		case 2:
+			if element, ok := d.messageElement("OrderPage.orders", len(m.Orders)); ok {
+				m.Orders = append(m.Orders, Order{})
+				d.err = m.Orders[len(m.Orders)-1].decode(element)
+			}
+		default:
+			d.unknown()
+		}
+	}
+	return d.err
+}
+
+// Marshal returns the canonical bytes of m, the ones that are hashed. It fails
+// for what has no canonical bytes: text that is not UTF-8, numbers above
+// WireIntegerMax, unknown enum values, more than WireRepeatedMax elements.
 func (m *Entry) Marshal() ([]byte, error) {
 	e := newWireEncoder()
 	m.encode(&e)

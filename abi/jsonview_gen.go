@@ -2608,6 +2608,499 @@ func (m *Armed) readView(r *viewReader) {
 }
 
 // MarshalJSON writes the JSON view of m, members in field order.
+func (m SessionRequest) MarshalJSON() ([]byte, error) {
+	var w viewWriter
+	m.writeView(&w)
+	return w.finish()
+}
+
+func (m *SessionRequest) writeView(w *viewWriter) {
+	w.open('{')
+	w.text("SessionRequest.wallet", m.Wallet)
+	w.text("SessionRequest.agent", m.Agent)
+	w.bytes("SessionRequest.opening", m.Opening)
+	w.close('}')
+}
+
+// UnmarshalJSON reads the JSON view. It refuses unknown and repeated members,
+// null, and what Marshal would refuse. On error m is empty.
+func (m *SessionRequest) UnmarshalJSON(data []byte) error {
+	*m = SessionRequest{}
+	r := newViewReader(data)
+	m.readView(r)
+	err := r.finish()
+	if err != nil {
+		*m = SessionRequest{}
+	}
+	return err
+}
+
+func (m *SessionRequest) readView(r *viewReader) {
+	r.object("SessionRequest", func(member string) {
+		switch member {
+		case "wallet":
+			m.Wallet = r.text("SessionRequest.wallet")
+		case "agent":
+			m.Agent = r.text("SessionRequest.agent")
+		case "opening":
+			m.Opening = r.bytes("SessionRequest.opening")
+		default:
+			r.unknown("SessionRequest", member)
+		}
+	})
+}
+
+// MarshalJSON writes the JSON view of m, members in field order.
+func (m SessionAnswer) MarshalJSON() ([]byte, error) {
+	var w viewWriter
+	m.writeView(&w)
+	return w.finish()
+}
+
+func (m *SessionAnswer) writeView(w *viewWriter) {
+	w.open('{')
+	w.bytes("SessionAnswer.opening", m.Opening)
+	w.text("SessionAnswer.path", m.Path)
+	w.uint("SessionAnswer.epoch", m.Epoch)
+	w.uint("SessionAnswer.ready_max", m.ReadyMax)
+	w.close('}')
+}
+
+// UnmarshalJSON reads the JSON view. It refuses unknown and repeated members,
+// null, and what Marshal would refuse. On error m is empty.
+func (m *SessionAnswer) UnmarshalJSON(data []byte) error {
+	*m = SessionAnswer{}
+	r := newViewReader(data)
+	m.readView(r)
+	err := r.finish()
+	if err != nil {
+		*m = SessionAnswer{}
+	}
+	return err
+}
+
+func (m *SessionAnswer) readView(r *viewReader) {
+	r.object("SessionAnswer", func(member string) {
+		switch member {
+		case "opening":
+			m.Opening = r.bytes("SessionAnswer.opening")
+		case "path":
+			m.Path = r.text("SessionAnswer.path")
+		case "epoch":
+			m.Epoch = r.uint("SessionAnswer.epoch")
+		case "ready_max":
+			m.ReadyMax = r.uint("SessionAnswer.ready_max")
+		default:
+			r.unknown("SessionAnswer", member)
+		}
+	})
+}
+
+// MarshalJSON writes the JSON view of m, members in field order.
+func (m Tombstone) MarshalJSON() ([]byte, error) {
+	var w viewWriter
+	m.writeView(&w)
+	return w.finish()
+}
+
+func (m *Tombstone) writeView(w *viewWriter) {
+	w.open('{')
+	w.text("Tombstone.domain", m.Domain)
+	w.text("Tombstone.payment", m.Payment)
+	w.bytes("Tombstone.digest", m.Digest)
+	w.bytes("Tombstone.armed_sha256", m.ArmedSHA256)
+	w.text("Tombstone.cosigner_store", m.CosignerStore)
+	w.bytes("Tombstone.cosigner_head", m.CosignerHead)
+	w.bytes("Tombstone.signature", m.Signature)
+	w.close('}')
+}
+
+// UnmarshalJSON reads the JSON view. It refuses unknown and repeated members,
+// null, and what Marshal would refuse. On error m is empty.
+func (m *Tombstone) UnmarshalJSON(data []byte) error {
+	*m = Tombstone{}
+	r := newViewReader(data)
+	m.readView(r)
+	err := r.finish()
+	if err != nil {
+		*m = Tombstone{}
+	}
+	return err
+}
+
+func (m *Tombstone) readView(r *viewReader) {
+	r.object("Tombstone", func(member string) {
+		switch member {
+		case "domain":
+			m.Domain = r.text("Tombstone.domain")
+		case "payment":
+			m.Payment = r.text("Tombstone.payment")
+		case "digest":
+			m.Digest = r.bytes("Tombstone.digest")
+		case "armed_sha256":
+			m.ArmedSHA256 = r.bytes("Tombstone.armed_sha256")
+		case "cosigner_store":
+			m.CosignerStore = r.text("Tombstone.cosigner_store")
+		case "cosigner_head":
+			m.CosignerHead = r.bytes("Tombstone.cosigner_head")
+		case "signature":
+			m.Signature = r.bytes("Tombstone.signature")
+		default:
+			r.unknown("Tombstone", member)
+		}
+	})
+}
+
+// MarshalJSON writes the JSON view of m, members in field order.
+func (m Order) MarshalJSON() ([]byte, error) {
+	var w viewWriter
+	m.writeView(&w)
+	return w.finish()
+}
+
+func (m *Order) writeView(w *viewWriter) {
+	w.open('{')
+	w.text("Order.domain", m.Domain)
+	w.text("Order.tenant", m.Tenant)
+	w.text("Order.kind", m.Kind)
+	w.text("Order.subject", m.Subject)
+	w.uint("Order.serial", m.Serial)
+	w.uint("Order.issued_unix_s", m.IssuedUnixS)
+	w.uint("Order.expires_unix_s", m.ExpiresUnixS)
+	if m.Enrolment != nil {
+		w.member("Order.enrolment")
+		m.Enrolment.writeView(w)
+	}
+	if m.Freeze != nil {
+		w.member("Order.freeze")
+		m.Freeze.writeView(w)
+	}
+	if m.Thaw != nil {
+		w.member("Order.thaw")
+		m.Thaw.writeView(w)
+	}
+	if m.Policy != nil {
+		w.member("Order.policy")
+		m.Policy.writeView(w)
+	}
+	if len(m.Endorsements) > 0 {
+		w.list("Order.endorsements")
+		for i := range m.Endorsements {
+			w.element(i)
+			m.Endorsements[i].writeView(w)
+		}
+		w.close(']')
+	}
+	w.close('}')
+}
+
+// UnmarshalJSON reads the JSON view. It refuses unknown and repeated members,
+// null, and what Marshal would refuse. On error m is empty.
+func (m *Order) UnmarshalJSON(data []byte) error {
+	*m = Order{}
+	r := newViewReader(data)
+	m.readView(r)
+	err := r.finish()
+	if err != nil {
+		*m = Order{}
+	}
+	return err
+}
+
+func (m *Order) readView(r *viewReader) {
+	r.object("Order", func(member string) {
+		switch member {
+		case "domain":
+			m.Domain = r.text("Order.domain")
+		case "tenant":
+			m.Tenant = r.text("Order.tenant")
+		case "kind":
+			m.Kind = r.text("Order.kind")
+		case "subject":
+			m.Subject = r.text("Order.subject")
+		case "serial":
+			m.Serial = r.uint("Order.serial")
+		case "issued_unix_s":
+			m.IssuedUnixS = r.uint("Order.issued_unix_s")
+		case "expires_unix_s":
+			m.ExpiresUnixS = r.uint("Order.expires_unix_s")
+		case "enrolment":
+			m.Enrolment = new(Enrolment)
+			m.Enrolment.readView(r)
+		case "freeze":
+			m.Freeze = new(Freeze)
+			m.Freeze.readView(r)
+		case "thaw":
+			m.Thaw = new(Thaw)
+			m.Thaw.readView(r)
+		case "policy":
+			m.Policy = new(PolicyRelease)
+			m.Policy.readView(r)
+		case "endorsements":
+			r.list("Order.endorsements", func() {
+				m.Endorsements = append(m.Endorsements, Endorsement{})
+				m.Endorsements[len(m.Endorsements)-1].readView(r)
+			})
+		default:
+			r.unknown("Order", member)
+		}
+	})
+}
+
+// MarshalJSON writes the JSON view of m, members in field order.
+func (m Endorsement) MarshalJSON() ([]byte, error) {
+	var w viewWriter
+	m.writeView(&w)
+	return w.finish()
+}
+
+func (m *Endorsement) writeView(w *viewWriter) {
+	w.open('{')
+	w.text("Endorsement.operator", m.Operator)
+	w.bytes("Endorsement.signature", m.Signature)
+	w.close('}')
+}
+
+// UnmarshalJSON reads the JSON view. It refuses unknown and repeated members,
+// null, and what Marshal would refuse. On error m is empty.
+func (m *Endorsement) UnmarshalJSON(data []byte) error {
+	*m = Endorsement{}
+	r := newViewReader(data)
+	m.readView(r)
+	err := r.finish()
+	if err != nil {
+		*m = Endorsement{}
+	}
+	return err
+}
+
+func (m *Endorsement) readView(r *viewReader) {
+	r.object("Endorsement", func(member string) {
+		switch member {
+		case "operator":
+			m.Operator = r.text("Endorsement.operator")
+		case "signature":
+			m.Signature = r.bytes("Endorsement.signature")
+		default:
+			r.unknown("Endorsement", member)
+		}
+	})
+}
+
+// MarshalJSON writes the JSON view of m, members in field order.
+func (m Enrolment) MarshalJSON() ([]byte, error) {
+	var w viewWriter
+	m.writeView(&w)
+	return w.finish()
+}
+
+func (m *Enrolment) writeView(w *viewWriter) {
+	w.open('{')
+	w.text("Enrolment.agent", m.Agent)
+	w.bytes("Enrolment.public_key", m.PublicKey)
+	w.text("Enrolment.wallet", m.Wallet)
+	w.bool("Enrolment.derived", m.Derived)
+	w.bool("Enrolment.revoked", m.Revoked)
+	w.close('}')
+}
+
+// UnmarshalJSON reads the JSON view. It refuses unknown and repeated members,
+// null, and what Marshal would refuse. On error m is empty.
+func (m *Enrolment) UnmarshalJSON(data []byte) error {
+	*m = Enrolment{}
+	r := newViewReader(data)
+	m.readView(r)
+	err := r.finish()
+	if err != nil {
+		*m = Enrolment{}
+	}
+	return err
+}
+
+func (m *Enrolment) readView(r *viewReader) {
+	r.object("Enrolment", func(member string) {
+		switch member {
+		case "agent":
+			m.Agent = r.text("Enrolment.agent")
+		case "public_key":
+			m.PublicKey = r.bytes("Enrolment.public_key")
+		case "wallet":
+			m.Wallet = r.text("Enrolment.wallet")
+		case "derived":
+			m.Derived = r.bool("Enrolment.derived")
+		case "revoked":
+			m.Revoked = r.bool("Enrolment.revoked")
+		default:
+			r.unknown("Enrolment", member)
+		}
+	})
+}
+
+// MarshalJSON writes the JSON view of m, members in field order.
+func (m Freeze) MarshalJSON() ([]byte, error) {
+	var w viewWriter
+	m.writeView(&w)
+	return w.finish()
+}
+
+func (m *Freeze) writeView(w *viewWriter) {
+	w.open('{')
+	w.text("Freeze.scope", m.Scope)
+	w.text("Freeze.reason", m.Reason)
+	w.close('}')
+}
+
+// UnmarshalJSON reads the JSON view. It refuses unknown and repeated members,
+// null, and what Marshal would refuse. On error m is empty.
+func (m *Freeze) UnmarshalJSON(data []byte) error {
+	*m = Freeze{}
+	r := newViewReader(data)
+	m.readView(r)
+	err := r.finish()
+	if err != nil {
+		*m = Freeze{}
+	}
+	return err
+}
+
+func (m *Freeze) readView(r *viewReader) {
+	r.object("Freeze", func(member string) {
+		switch member {
+		case "scope":
+			m.Scope = r.text("Freeze.scope")
+		case "reason":
+			m.Reason = r.text("Freeze.reason")
+		default:
+			r.unknown("Freeze", member)
+		}
+	})
+}
+
+// MarshalJSON writes the JSON view of m, members in field order.
+func (m Thaw) MarshalJSON() ([]byte, error) {
+	var w viewWriter
+	m.writeView(&w)
+	return w.finish()
+}
+
+func (m *Thaw) writeView(w *viewWriter) {
+	w.open('{')
+	w.textList("Thaw.freezes", m.Freezes)
+	w.close('}')
+}
+
+// UnmarshalJSON reads the JSON view. It refuses unknown and repeated members,
+// null, and what Marshal would refuse. On error m is empty.
+func (m *Thaw) UnmarshalJSON(data []byte) error {
+	*m = Thaw{}
+	r := newViewReader(data)
+	m.readView(r)
+	err := r.finish()
+	if err != nil {
+		*m = Thaw{}
+	}
+	return err
+}
+
+func (m *Thaw) readView(r *viewReader) {
+	r.object("Thaw", func(member string) {
+		switch member {
+		case "freezes":
+			r.list("Thaw.freezes", func() { m.Freezes = append(m.Freezes, r.text("Thaw.freezes")) })
+		default:
+			r.unknown("Thaw", member)
+		}
+	})
+}
+
+// MarshalJSON writes the JSON view of m, members in field order.
+func (m PolicyRelease) MarshalJSON() ([]byte, error) {
+	var w viewWriter
+	m.writeView(&w)
+	return w.finish()
+}
+
+func (m *PolicyRelease) writeView(w *viewWriter) {
+	w.open('{')
+	w.bytes("PolicyRelease.policy_sha256", m.PolicySHA256)
+	w.close('}')
+}
+
+// UnmarshalJSON reads the JSON view. It refuses unknown and repeated members,
+// null, and what Marshal would refuse. On error m is empty.
+func (m *PolicyRelease) UnmarshalJSON(data []byte) error {
+	*m = PolicyRelease{}
+	r := newViewReader(data)
+	m.readView(r)
+	err := r.finish()
+	if err != nil {
+		*m = PolicyRelease{}
+	}
+	return err
+}
+
+func (m *PolicyRelease) readView(r *viewReader) {
+	r.object("PolicyRelease", func(member string) {
+		switch member {
+		case "policy_sha256":
+			m.PolicySHA256 = r.bytes("PolicyRelease.policy_sha256")
+		default:
+			r.unknown("PolicyRelease", member)
+		}
+	})
+}
+
+// MarshalJSON writes the JSON view of m, members in field order.
+func (m OrderPage) MarshalJSON() ([]byte, error) {
+	var w viewWriter
+	m.writeView(&w)
+	return w.finish()
+}
+
+func (m *OrderPage) writeView(w *viewWriter) {
+	w.open('{')
+	w.uint("OrderPage.after", m.After)
+	if len(m.Orders) > 0 {
+		w.list("OrderPage.orders")
+		for i := range m.Orders {
+			w.element(i)
+			m.Orders[i].writeView(w)
+		}
+		w.close(']')
+	}
+	w.close('}')
+}
+
+// UnmarshalJSON reads the JSON view. It refuses unknown and repeated members,
+// null, and what Marshal would refuse. On error m is empty.
+func (m *OrderPage) UnmarshalJSON(data []byte) error {
+	*m = OrderPage{}
+	r := newViewReader(data)
+	m.readView(r)
+	err := r.finish()
+	if err != nil {
+		*m = OrderPage{}
+	}
+	return err
+}
+
+func (m *OrderPage) readView(r *viewReader) {
+	r.object("OrderPage", func(member string) {
+		switch member {
+		case "after":
+			m.After = r.uint("OrderPage.after")
+		case "orders":
+			r.list("OrderPage.orders", func() {
+				m.Orders = append(m.Orders, Order{})
+				m.Orders[len(m.Orders)-1].readView(r)
+			})
+		default:
+			r.unknown("OrderPage", member)
+		}
+	})
+}
+
+// MarshalJSON writes the JSON view of m, members in field order.
 func (m Entry) MarshalJSON() ([]byte, error) {
 	var w viewWriter
 	m.writeView(&w)

@@ -2765,6 +2765,513 @@ export class Armed {
   }
 }
 
+/**
+ * SessionRequest opens a signing session ahead of any payment. It names whose key, and the co-signer answers which
+ * derivation path that is: the path is never the runtime's to choose.
+ */
+export class SessionRequest {
+  wallet: string = "";
+  agent: string = "";
+  /** 16 fresh bytes */
+  opening: Uint8Array = noBytes;
+
+  /** Reads canonical bytes, null for all others. Fields of a newer minor are skipped. Nothing of bytes is kept. */
+  static decode(bytes: Uint8Array): SessionRequest | null {
+    const message = new SessionRequest();
+    const reader = Reader.of(bytes);
+    message.read(reader);
+    return reader.ok ? message : null;
+  }
+
+  /** The canonical bytes, null when there are none: see Writer. */
+  encode(): Uint8Array | null {
+    const writer = new Writer();
+    this.write(writer);
+    return writer.finish();
+  }
+
+  read(reader: Reader): void {
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1: this.wallet = reader.text(); break;
+        case 2: this.agent = reader.text(); break;
+        case 3: this.opening = reader.bytes(); break;
+      }
+    }
+  }
+
+  write(writer: Writer): void {
+    writer.text(1, this.wallet);
+    writer.text(2, this.agent);
+    writer.bytes(3, this.opening);
+  }
+}
+
+/** SessionAnswer is the co-signer's half of a session's name. */
+export class SessionAnswer {
+  /** 16 fresh bytes */
+  opening: Uint8Array = noBytes;
+  /** the agent's derivation path under the wallet's root, empty for the root itself */
+  path: string = "";
+  epoch: u64 = 0;
+  /** how many sessions of this key may wait for a digest at once */
+  readyMax: u64 = 0;
+
+  /** Reads canonical bytes, null for all others. Fields of a newer minor are skipped. Nothing of bytes is kept. */
+  static decode(bytes: Uint8Array): SessionAnswer | null {
+    const message = new SessionAnswer();
+    const reader = Reader.of(bytes);
+    message.read(reader);
+    return reader.ok ? message : null;
+  }
+
+  /** The canonical bytes, null when there are none: see Writer. */
+  encode(): Uint8Array | null {
+    const writer = new Writer();
+    this.write(writer);
+    return writer.finish();
+  }
+
+  read(reader: Reader): void {
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1: this.opening = reader.bytes(); break;
+        case 2: this.path = reader.text(); break;
+        case 3: this.epoch = reader.uint(); break;
+        case 4: this.readyMax = reader.uint(); break;
+      }
+    }
+  }
+
+  write(writer: Writer): void {
+    writer.bytes(1, this.opening);
+    writer.text(2, this.path);
+    writer.uint(3, this.epoch);
+    writer.uint(4, this.readyMax);
+  }
+}
+
+/**
+ * Tombstone is the co-signer's durable promise that it will never sign the digest: its last message has not left and
+ * never will. It releases the runtime's reservation before the chain could.
+ */
+export class Tombstone {
+  /** purser.tombstone.v1 */
+  domain: string = "";
+  payment: string = "";
+  digest: Uint8Array = noBytes;
+  /** hash of the record without its signatures */
+  armedSha256: Uint8Array = noBytes;
+  cosignerStore: string = "";
+  cosignerHead: Uint8Array = noBytes;
+  /** Ed25519 of the co-signer over this message without it */
+  signature: Uint8Array = noBytes;
+
+  /** Reads canonical bytes, null for all others. Fields of a newer minor are skipped. Nothing of bytes is kept. */
+  static decode(bytes: Uint8Array): Tombstone | null {
+    const message = new Tombstone();
+    const reader = Reader.of(bytes);
+    message.read(reader);
+    return reader.ok ? message : null;
+  }
+
+  /** The canonical bytes, null when there are none: see Writer. */
+  encode(): Uint8Array | null {
+    const writer = new Writer();
+    this.write(writer);
+    return writer.finish();
+  }
+
+  read(reader: Reader): void {
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1: this.domain = reader.text(); break;
+        case 2: this.payment = reader.text(); break;
+        case 3: this.digest = reader.bytes(); break;
+        case 4: this.armedSha256 = reader.bytes(); break;
+        case 5: this.cosignerStore = reader.text(); break;
+        case 6: this.cosignerHead = reader.bytes(); break;
+        case 7: this.signature = reader.bytes(); break;
+      }
+    }
+  }
+
+  write(writer: Writer): void {
+    writer.text(1, this.domain);
+    writer.text(2, this.payment);
+    writer.bytes(3, this.digest);
+    writer.bytes(4, this.armedSha256);
+    writer.text(5, this.cosignerStore);
+    writer.bytes(6, this.cosignerHead);
+    writer.bytes(7, this.signature);
+  }
+}
+
+/**
+ * Order is what operators tell a signer. Each side verifies it by keys its own configuration pins; whoever carries it
+ * adds nothing. Exactly one of the bodies is present, the one that kind names.
+ */
+export class Order {
+  /** purser.order.v1 */
+  domain: string = "";
+  tenant: string = "";
+  /** enrolment, freeze, thaw, policy */
+  kind: string = "";
+  /** what the serial counts for: an agent, a freeze id, "policy" */
+  subject: string = "";
+  /** greater than that of every order accepted for the subject before */
+  serial: u64 = 0;
+  issuedUnixS: u64 = 0;
+  /** not accepted for the first time after this */
+  expiresUnixS: u64 = 0;
+  enrolment: Enrolment | null = null;
+  freeze: Freeze | null = null;
+  thaw: Thaw | null = null;
+  policy: PolicyRelease | null = null;
+  /** over this message without them */
+  endorsements: Endorsement[] = [];
+
+  /** Reads canonical bytes, null for all others. Fields of a newer minor are skipped. Nothing of bytes is kept. */
+  static decode(bytes: Uint8Array): Order | null {
+    const message = new Order();
+    const reader = Reader.of(bytes);
+    message.read(reader);
+    return reader.ok ? message : null;
+  }
+
+  /** The canonical bytes, null when there are none: see Writer. */
+  encode(): Uint8Array | null {
+    const writer = new Writer();
+    this.write(writer);
+    return writer.finish();
+  }
+
+  read(reader: Reader): void {
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1: this.domain = reader.text(); break;
+        case 2: this.tenant = reader.text(); break;
+        case 3: this.kind = reader.text(); break;
+        case 4: this.subject = reader.text(); break;
+        case 5: this.serial = reader.uint(); break;
+        case 6: this.issuedUnixS = reader.uint(); break;
+        case 7: this.expiresUnixS = reader.uint(); break;
+        case 8: {
+          const message = new Enrolment();
+          const inner = reader.inner();
+          message.read(inner);
+          this.enrolment = message;
+          if (!inner.ok) reader.refuse();
+          break;
+        }
+        case 9: {
+          const message = new Freeze();
+          const inner = reader.inner();
+          message.read(inner);
+          this.freeze = message;
+          if (!inner.ok) reader.refuse();
+          break;
+        }
+        case 10: {
+          const message = new Thaw();
+          const inner = reader.inner();
+          message.read(inner);
+          this.thaw = message;
+          if (!inner.ok) reader.refuse();
+          break;
+        }
+        case 11: {
+          const message = new PolicyRelease();
+          const inner = reader.inner();
+          message.read(inner);
+          this.policy = message;
+          if (!inner.ok) reader.refuse();
+          break;
+        }
+        case 12: {
+          const message = new Endorsement();
+          const inner = reader.innerElement(this.endorsements.length);
+          message.read(inner);
+          this.endorsements.push(message);
+          if (!inner.ok) reader.refuse();
+          break;
+        }
+      }
+    }
+  }
+
+  write(writer: Writer): void {
+    writer.text(1, this.domain);
+    writer.text(2, this.tenant);
+    writer.text(3, this.kind);
+    writer.text(4, this.subject);
+    writer.uint(5, this.serial);
+    writer.uint(6, this.issuedUnixS);
+    writer.uint(7, this.expiresUnixS);
+    const field8 = this.enrolment;
+    if (field8 !== null) {
+      const mark = writer.begin(8);
+      field8.write(writer);
+      writer.end(mark);
+    }
+    const field9 = this.freeze;
+    if (field9 !== null) {
+      const mark = writer.begin(9);
+      field9.write(writer);
+      writer.end(mark);
+    }
+    const field10 = this.thaw;
+    if (field10 !== null) {
+      const mark = writer.begin(10);
+      field10.write(writer);
+      writer.end(mark);
+    }
+    const field11 = this.policy;
+    if (field11 !== null) {
+      const mark = writer.begin(11);
+      field11.write(writer);
+      writer.end(mark);
+    }
+    writer.count(this.endorsements.length);
+    for (let i = 0; i < this.endorsements.length; i++) {
+      const mark = writer.begin(12);
+      this.endorsements[i].write(writer);
+      writer.end(mark);
+    }
+  }
+}
+
+/** Endorsement is one operator's signature. Distinct people are counted, not signatures. */
+export class Endorsement {
+  operator: string = "";
+  /** Ed25519 */
+  signature: Uint8Array = noBytes;
+
+  /** Reads canonical bytes, null for all others. Fields of a newer minor are skipped. Nothing of bytes is kept. */
+  static decode(bytes: Uint8Array): Endorsement | null {
+    const message = new Endorsement();
+    const reader = Reader.of(bytes);
+    message.read(reader);
+    return reader.ok ? message : null;
+  }
+
+  /** The canonical bytes, null when there are none: see Writer. */
+  encode(): Uint8Array | null {
+    const writer = new Writer();
+    this.write(writer);
+    return writer.finish();
+  }
+
+  read(reader: Reader): void {
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1: this.operator = reader.text(); break;
+        case 2: this.signature = reader.bytes(); break;
+      }
+    }
+  }
+
+  write(writer: Writer): void {
+    writer.text(1, this.operator);
+    writer.bytes(2, this.signature);
+  }
+}
+
+/** Enrolment makes an agent known to a signer, or ends it. */
+export class Enrolment {
+  agent: string = "";
+  /** Ed25519 key the agent signs its requests with; empty: bearer mode, which is weaker */
+  publicKey: Uint8Array = noBytes;
+  wallet: string = "";
+  /** pays from a key of its own, derived under the wallet; otherwise from the wallet itself */
+  derived: bool = false;
+  revoked: bool = false;
+
+  /** Reads canonical bytes, null for all others. Fields of a newer minor are skipped. Nothing of bytes is kept. */
+  static decode(bytes: Uint8Array): Enrolment | null {
+    const message = new Enrolment();
+    const reader = Reader.of(bytes);
+    message.read(reader);
+    return reader.ok ? message : null;
+  }
+
+  /** The canonical bytes, null when there are none: see Writer. */
+  encode(): Uint8Array | null {
+    const writer = new Writer();
+    this.write(writer);
+    return writer.finish();
+  }
+
+  read(reader: Reader): void {
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1: this.agent = reader.text(); break;
+        case 2: this.publicKey = reader.bytes(); break;
+        case 3: this.wallet = reader.text(); break;
+        case 4: this.derived = reader.bool(); break;
+        case 5: this.revoked = reader.bool(); break;
+      }
+    }
+  }
+
+  write(writer: Writer): void {
+    writer.text(1, this.agent);
+    writer.bytes(2, this.publicKey);
+    writer.text(3, this.wallet);
+    writer.bool(4, this.derived);
+    writer.bool(5, this.revoked);
+  }
+}
+
+/** Freeze stops signatures within its scope, at once and durably. One operator is enough. */
+export class Freeze {
+  /** tenant, agent/ID, wallet/ID, payee/ACCOUNT, network/CAIP-2 */
+  scope: string = "";
+  reason: string = "";
+
+  /** Reads canonical bytes, null for all others. Fields of a newer minor are skipped. Nothing of bytes is kept. */
+  static decode(bytes: Uint8Array): Freeze | null {
+    const message = new Freeze();
+    const reader = Reader.of(bytes);
+    message.read(reader);
+    return reader.ok ? message : null;
+  }
+
+  /** The canonical bytes, null when there are none: see Writer. */
+  encode(): Uint8Array | null {
+    const writer = new Writer();
+    this.write(writer);
+    return writer.finish();
+  }
+
+  read(reader: Reader): void {
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1: this.scope = reader.text(); break;
+        case 2: this.reason = reader.text(); break;
+      }
+    }
+  }
+
+  write(writer: Writer): void {
+    writer.text(1, this.scope);
+    writer.text(2, this.reason);
+  }
+}
+
+/** Thaw lifts the freezes it names, and needs the quorum. */
+export class Thaw {
+  /** subjects of freeze orders */
+  freezes: string[] = [];
+
+  /** Reads canonical bytes, null for all others. Fields of a newer minor are skipped. Nothing of bytes is kept. */
+  static decode(bytes: Uint8Array): Thaw | null {
+    const message = new Thaw();
+    const reader = Reader.of(bytes);
+    message.read(reader);
+    return reader.ok ? message : null;
+  }
+
+  /** The canonical bytes, null when there are none: see Writer. */
+  encode(): Uint8Array | null {
+    const writer = new Writer();
+    this.write(writer);
+    return writer.finish();
+  }
+
+  read(reader: Reader): void {
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1: this.freezes.push(reader.textElement(this.freezes.length)); break;
+      }
+    }
+  }
+
+  write(writer: Writer): void {
+    writer.count(this.freezes.length);
+    for (let i = 0; i < this.freezes.length; i++) writer.textElement(1, this.freezes[i]);
+  }
+}
+
+/** PolicyRelease puts a compiled policy bundle in force. A rollback is a new serial. */
+export class PolicyRelease {
+  policySha256: Uint8Array = noBytes;
+
+  /** Reads canonical bytes, null for all others. Fields of a newer minor are skipped. Nothing of bytes is kept. */
+  static decode(bytes: Uint8Array): PolicyRelease | null {
+    const message = new PolicyRelease();
+    const reader = Reader.of(bytes);
+    message.read(reader);
+    return reader.ok ? message : null;
+  }
+
+  /** The canonical bytes, null when there are none: see Writer. */
+  encode(): Uint8Array | null {
+    const writer = new Writer();
+    this.write(writer);
+    return writer.finish();
+  }
+
+  read(reader: Reader): void {
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1: this.policySha256 = reader.bytes(); break;
+      }
+    }
+  }
+
+  write(writer: Writer): void {
+    writer.bytes(1, this.policySha256);
+  }
+}
+
+/** OrderPage carries orders between the two sides: what one offers, or what it accepted after the first n. */
+export class OrderPage {
+  after: u64 = 0;
+  orders: Order[] = [];
+
+  /** Reads canonical bytes, null for all others. Fields of a newer minor are skipped. Nothing of bytes is kept. */
+  static decode(bytes: Uint8Array): OrderPage | null {
+    const message = new OrderPage();
+    const reader = Reader.of(bytes);
+    message.read(reader);
+    return reader.ok ? message : null;
+  }
+
+  /** The canonical bytes, null when there are none: see Writer. */
+  encode(): Uint8Array | null {
+    const writer = new Writer();
+    this.write(writer);
+    return writer.finish();
+  }
+
+  read(reader: Reader): void {
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1: this.after = reader.uint(); break;
+        case 2: {
+          const message = new Order();
+          const inner = reader.innerElement(this.orders.length);
+          message.read(inner);
+          this.orders.push(message);
+          if (!inner.ok) reader.refuse();
+          break;
+        }
+      }
+    }
+  }
+
+  write(writer: Writer): void {
+    writer.uint(1, this.after);
+    writer.count(this.orders.length);
+    for (let i = 0; i < this.orders.length; i++) {
+      const mark = writer.begin(2);
+      this.orders[i].write(writer);
+      writer.end(mark);
+    }
+  }
+}
+
 /** Entry is one record of an agent's chain. Its hash is SHA-256 over these bytes. */
 export class Entry {
   /** purser.entry.v1 */

@@ -91,6 +91,16 @@ typedef struct purser_approval_statement purser_approval_statement;
 typedef struct purser_consult_request purser_consult_request;
 typedef struct purser_arm_request purser_arm_request;
 typedef struct purser_armed purser_armed;
+typedef struct purser_session_request purser_session_request;
+typedef struct purser_session_answer purser_session_answer;
+typedef struct purser_tombstone purser_tombstone;
+typedef struct purser_order purser_order;
+typedef struct purser_endorsement purser_endorsement;
+typedef struct purser_enrolment purser_enrolment;
+typedef struct purser_freeze purser_freeze;
+typedef struct purser_thaw purser_thaw;
+typedef struct purser_policy_release purser_policy_release;
+typedef struct purser_order_page purser_order_page;
 typedef struct purser_entry purser_entry;
 typedef struct purser_budget_move purser_budget_move;
 
@@ -619,6 +629,109 @@ struct purser_armed {
 	purser_bytes runtime_signature;
 };
 
+// SessionRequest opens a signing session ahead of any payment. It names whose key, and the co-signer answers which
+// derivation path that is: the path is never the runtime's to choose.
+struct purser_session_request {
+	purser_text wallet;
+	purser_text agent;
+	// 16 fresh bytes
+	purser_bytes opening;
+};
+
+// SessionAnswer is the co-signer's half of a session's name.
+struct purser_session_answer {
+	// 16 fresh bytes
+	purser_bytes opening;
+	// the agent's derivation path under the wallet's root, empty for the root itself
+	purser_text path;
+	uint64_t epoch;
+	// how many sessions of this key may wait for a digest at once
+	uint64_t ready_max;
+};
+
+// Tombstone is the co-signer's durable promise that it will never sign the digest: its last message has not left and
+// never will. It releases the runtime's reservation before the chain could.
+struct purser_tombstone {
+	// purser.tombstone.v1
+	purser_text domain;
+	purser_text payment;
+	purser_bytes digest;
+	// hash of the record without its signatures
+	purser_bytes armed_sha256;
+	purser_text cosigner_store;
+	purser_bytes cosigner_head;
+	// Ed25519 of the co-signer over this message without it
+	purser_bytes signature;
+};
+
+// Order is what operators tell a signer. Each side verifies it by keys its own configuration pins; whoever carries it
+// adds nothing. Exactly one of the bodies is present, the one that kind names.
+struct purser_order {
+	// purser.order.v1
+	purser_text domain;
+	purser_text tenant;
+	// enrolment, freeze, thaw, policy
+	purser_text kind;
+	// what the serial counts for: an agent, a freeze id, "policy"
+	purser_text subject;
+	// greater than that of every order accepted for the subject before
+	uint64_t serial;
+	uint64_t issued_unix_s;
+	// not accepted for the first time after this
+	uint64_t expires_unix_s;
+	const purser_enrolment *enrolment;
+	const purser_freeze *freeze;
+	const purser_thaw *thaw;
+	const purser_policy_release *policy;
+	// over this message without them
+	const purser_endorsement *endorsements;
+	size_t endorsements_count;
+};
+
+// Endorsement is one operator's signature. Distinct people are counted, not signatures.
+struct purser_endorsement {
+	purser_text operator_;
+	// Ed25519
+	purser_bytes signature;
+};
+
+// Enrolment makes an agent known to a signer, or ends it.
+struct purser_enrolment {
+	purser_text agent;
+	// Ed25519 key the agent signs its requests with; empty: bearer mode, which is weaker
+	purser_bytes public_key;
+	purser_text wallet;
+	// pays from a key of its own, derived under the wallet; otherwise from the wallet itself
+	bool derived;
+	bool revoked;
+};
+
+// Freeze stops signatures within its scope, at once and durably. One operator is enough.
+struct purser_freeze {
+	// tenant, agent/ID, wallet/ID, payee/ACCOUNT, network/CAIP-2
+	purser_text scope;
+	purser_text reason;
+};
+
+// Thaw lifts the freezes it names, and needs the quorum.
+struct purser_thaw {
+	// subjects of freeze orders
+	const purser_text *freezes;
+	size_t freezes_count;
+};
+
+// PolicyRelease puts a compiled policy bundle in force. A rollback is a new serial.
+struct purser_policy_release {
+	purser_bytes policy_sha256;
+};
+
+// OrderPage carries orders between the two sides: what one offers, or what it accepted after the first n.
+struct purser_order_page {
+	uint64_t after;
+	const purser_order *orders;
+	size_t orders_count;
+};
+
 // Entry is one record of an agent's chain. Its hash is SHA-256 over these bytes.
 struct purser_entry {
 	// purser.entry.v1
@@ -744,6 +857,26 @@ bool purser_decode_arm_request(purser_bytes in, purser_arm_request *m);
 bool purser_encode_arm_request(const purser_arm_request *m, purser_bytes *out);
 bool purser_decode_armed(purser_bytes in, purser_armed *m);
 bool purser_encode_armed(const purser_armed *m, purser_bytes *out);
+bool purser_decode_session_request(purser_bytes in, purser_session_request *m);
+bool purser_encode_session_request(const purser_session_request *m, purser_bytes *out);
+bool purser_decode_session_answer(purser_bytes in, purser_session_answer *m);
+bool purser_encode_session_answer(const purser_session_answer *m, purser_bytes *out);
+bool purser_decode_tombstone(purser_bytes in, purser_tombstone *m);
+bool purser_encode_tombstone(const purser_tombstone *m, purser_bytes *out);
+bool purser_decode_order(purser_bytes in, purser_order *m);
+bool purser_encode_order(const purser_order *m, purser_bytes *out);
+bool purser_decode_endorsement(purser_bytes in, purser_endorsement *m);
+bool purser_encode_endorsement(const purser_endorsement *m, purser_bytes *out);
+bool purser_decode_enrolment(purser_bytes in, purser_enrolment *m);
+bool purser_encode_enrolment(const purser_enrolment *m, purser_bytes *out);
+bool purser_decode_freeze(purser_bytes in, purser_freeze *m);
+bool purser_encode_freeze(const purser_freeze *m, purser_bytes *out);
+bool purser_decode_thaw(purser_bytes in, purser_thaw *m);
+bool purser_encode_thaw(const purser_thaw *m, purser_bytes *out);
+bool purser_decode_policy_release(purser_bytes in, purser_policy_release *m);
+bool purser_encode_policy_release(const purser_policy_release *m, purser_bytes *out);
+bool purser_decode_order_page(purser_bytes in, purser_order_page *m);
+bool purser_encode_order_page(const purser_order_page *m, purser_bytes *out);
 bool purser_decode_entry(purser_bytes in, purser_entry *m);
 bool purser_encode_entry(const purser_entry *m, purser_bytes *out);
 bool purser_decode_budget_move(purser_bytes in, purser_budget_move *m);

@@ -95,6 +95,26 @@ static bool decode_arm_request(purser_bytes in, purser_arm_request *m);
 static void encode_arm_request(purser_encoder *e, const purser_arm_request *m);
 static bool decode_armed(purser_bytes in, purser_armed *m);
 static void encode_armed(purser_encoder *e, const purser_armed *m);
+static bool decode_session_request(purser_bytes in, purser_session_request *m);
+static void encode_session_request(purser_encoder *e, const purser_session_request *m);
+static bool decode_session_answer(purser_bytes in, purser_session_answer *m);
+static void encode_session_answer(purser_encoder *e, const purser_session_answer *m);
+static bool decode_tombstone(purser_bytes in, purser_tombstone *m);
+static void encode_tombstone(purser_encoder *e, const purser_tombstone *m);
+static bool decode_order(purser_bytes in, purser_order *m);
+static void encode_order(purser_encoder *e, const purser_order *m);
+static bool decode_endorsement(purser_bytes in, purser_endorsement *m);
+static void encode_endorsement(purser_encoder *e, const purser_endorsement *m);
+static bool decode_enrolment(purser_bytes in, purser_enrolment *m);
+static void encode_enrolment(purser_encoder *e, const purser_enrolment *m);
+static bool decode_freeze(purser_bytes in, purser_freeze *m);
+static void encode_freeze(purser_encoder *e, const purser_freeze *m);
+static bool decode_thaw(purser_bytes in, purser_thaw *m);
+static void encode_thaw(purser_encoder *e, const purser_thaw *m);
+static bool decode_policy_release(purser_bytes in, purser_policy_release *m);
+static void encode_policy_release(purser_encoder *e, const purser_policy_release *m);
+static bool decode_order_page(purser_bytes in, purser_order_page *m);
+static void encode_order_page(purser_encoder *e, const purser_order_page *m);
 static bool decode_entry(purser_bytes in, purser_entry *m);
 static void encode_entry(purser_encoder *e, const purser_entry *m);
 static bool decode_budget_move(purser_bytes in, purser_budget_move *m);
@@ -3044,6 +3064,555 @@ static bool decode_armed(purser_bytes in, purser_armed *m) {
 		case 19:
 			m->runtime_signature = purser_decoder_bytes(&d);
 			break;
+		default:
+			purser_decoder_unknown(&d);
+		}
+	}
+	return !d.failed;
+}
+
+bool purser_encode_session_request(const purser_session_request *m, purser_bytes *out) {
+	*out = (purser_bytes){0};
+	purser_encoder e = {0};
+	encode_session_request(&e, m);
+	if (!purser_encoder_start(&e)) {
+		return false;
+	}
+	encode_session_request(&e, m);
+	return purser_encoder_finish(&e, out);
+}
+
+static void encode_session_request(purser_encoder *e, const purser_session_request *m) {
+	purser_encoder_text(e, 1, m->wallet);
+	purser_encoder_text(e, 2, m->agent);
+	purser_encoder_bytes(e, 3, m->opening);
+}
+
+bool purser_decode_session_request(purser_bytes in, purser_session_request *m) {
+	*m = (purser_session_request){0};
+	if (in.size <= PURSER_WIRE_MESSAGE_BYTES_MAX && decode_session_request(in, m)) {
+		return true;
+	}
+	*m = (purser_session_request){0};
+	return false;
+}
+
+static bool decode_session_request(purser_bytes in, purser_session_request *m) {
+	purser_decoder d = purser_decoder_over(in);
+	while (purser_decoder_next(&d)) {
+		switch (d.field) {
+		case 1:
+			m->wallet = purser_decoder_text(&d);
+			break;
+		case 2:
+			m->agent = purser_decoder_text(&d);
+			break;
+		case 3:
+			m->opening = purser_decoder_bytes(&d);
+			break;
+		default:
+			purser_decoder_unknown(&d);
+		}
+	}
+	return !d.failed;
+}
+
+bool purser_encode_session_answer(const purser_session_answer *m, purser_bytes *out) {
+	*out = (purser_bytes){0};
+	purser_encoder e = {0};
+	encode_session_answer(&e, m);
+	if (!purser_encoder_start(&e)) {
+		return false;
+	}
+	encode_session_answer(&e, m);
+	return purser_encoder_finish(&e, out);
+}
+
+static void encode_session_answer(purser_encoder *e, const purser_session_answer *m) {
+	purser_encoder_bytes(e, 1, m->opening);
+	purser_encoder_text(e, 2, m->path);
+	purser_encoder_uint(e, 3, m->epoch);
+	purser_encoder_uint(e, 4, m->ready_max);
+}
+
+bool purser_decode_session_answer(purser_bytes in, purser_session_answer *m) {
+	*m = (purser_session_answer){0};
+	if (in.size <= PURSER_WIRE_MESSAGE_BYTES_MAX && decode_session_answer(in, m)) {
+		return true;
+	}
+	*m = (purser_session_answer){0};
+	return false;
+}
+
+static bool decode_session_answer(purser_bytes in, purser_session_answer *m) {
+	purser_decoder d = purser_decoder_over(in);
+	while (purser_decoder_next(&d)) {
+		switch (d.field) {
+		case 1:
+			m->opening = purser_decoder_bytes(&d);
+			break;
+		case 2:
+			m->path = purser_decoder_text(&d);
+			break;
+		case 3:
+			m->epoch = purser_decoder_uint(&d);
+			break;
+		case 4:
+			m->ready_max = purser_decoder_uint(&d);
+			break;
+		default:
+			purser_decoder_unknown(&d);
+		}
+	}
+	return !d.failed;
+}
+
+bool purser_encode_tombstone(const purser_tombstone *m, purser_bytes *out) {
+	*out = (purser_bytes){0};
+	purser_encoder e = {0};
+	encode_tombstone(&e, m);
+	if (!purser_encoder_start(&e)) {
+		return false;
+	}
+	encode_tombstone(&e, m);
+	return purser_encoder_finish(&e, out);
+}
+
+static void encode_tombstone(purser_encoder *e, const purser_tombstone *m) {
+	purser_encoder_text(e, 1, m->domain);
+	purser_encoder_text(e, 2, m->payment);
+	purser_encoder_bytes(e, 3, m->digest);
+	purser_encoder_bytes(e, 4, m->armed_sha256);
+	purser_encoder_text(e, 5, m->cosigner_store);
+	purser_encoder_bytes(e, 6, m->cosigner_head);
+	purser_encoder_bytes(e, 7, m->signature);
+}
+
+bool purser_decode_tombstone(purser_bytes in, purser_tombstone *m) {
+	*m = (purser_tombstone){0};
+	if (in.size <= PURSER_WIRE_MESSAGE_BYTES_MAX && decode_tombstone(in, m)) {
+		return true;
+	}
+	*m = (purser_tombstone){0};
+	return false;
+}
+
+static bool decode_tombstone(purser_bytes in, purser_tombstone *m) {
+	purser_decoder d = purser_decoder_over(in);
+	while (purser_decoder_next(&d)) {
+		switch (d.field) {
+		case 1:
+			m->domain = purser_decoder_text(&d);
+			break;
+		case 2:
+			m->payment = purser_decoder_text(&d);
+			break;
+		case 3:
+			m->digest = purser_decoder_bytes(&d);
+			break;
+		case 4:
+			m->armed_sha256 = purser_decoder_bytes(&d);
+			break;
+		case 5:
+			m->cosigner_store = purser_decoder_text(&d);
+			break;
+		case 6:
+			m->cosigner_head = purser_decoder_bytes(&d);
+			break;
+		case 7:
+			m->signature = purser_decoder_bytes(&d);
+			break;
+		default:
+			purser_decoder_unknown(&d);
+		}
+	}
+	return !d.failed;
+}
+
+bool purser_encode_order(const purser_order *m, purser_bytes *out) {
+	*out = (purser_bytes){0};
+	purser_encoder e = {0};
+	encode_order(&e, m);
+	if (!purser_encoder_start(&e)) {
+		return false;
+	}
+	encode_order(&e, m);
+	return purser_encoder_finish(&e, out);
+}
+
+static void encode_order(purser_encoder *e, const purser_order *m) {
+	purser_encoder_text(e, 1, m->domain);
+	purser_encoder_text(e, 2, m->tenant);
+	purser_encoder_text(e, 3, m->kind);
+	purser_encoder_text(e, 4, m->subject);
+	purser_encoder_uint(e, 5, m->serial);
+	purser_encoder_uint(e, 6, m->issued_unix_s);
+	purser_encoder_uint(e, 7, m->expires_unix_s);
+	if (m->enrolment != NULL) {
+		size_t mark = purser_encoder_begin(e, 8);
+		encode_enrolment(e, m->enrolment);
+		purser_encoder_end(e, mark);
+	}
+	if (m->freeze != NULL) {
+		size_t mark = purser_encoder_begin(e, 9);
+		encode_freeze(e, m->freeze);
+		purser_encoder_end(e, mark);
+	}
+	if (m->thaw != NULL) {
+		size_t mark = purser_encoder_begin(e, 10);
+		encode_thaw(e, m->thaw);
+		purser_encoder_end(e, mark);
+	}
+	if (m->policy != NULL) {
+		size_t mark = purser_encoder_begin(e, 11);
+		encode_policy_release(e, m->policy);
+		purser_encoder_end(e, mark);
+	}
+	for (size_t i = 0, n = purser_encoder_list(e, m->endorsements, m->endorsements_count); i < n; i++) {
+		size_t mark = purser_encoder_begin(e, 12);
+		encode_endorsement(e, &m->endorsements[i]);
+		purser_encoder_end(e, mark);
+	}
+}
+
+bool purser_decode_order(purser_bytes in, purser_order *m) {
+	*m = (purser_order){0};
+	if (in.size <= PURSER_WIRE_MESSAGE_BYTES_MAX && decode_order(in, m)) {
+		return true;
+	}
+	*m = (purser_order){0};
+	return false;
+}
+
+static bool decode_order(purser_bytes in, purser_order *m) {
+	purser_decoder d = purser_decoder_over(in);
+	while (purser_decoder_next(&d)) {
+		switch (d.field) {
+		case 1:
+			m->domain = purser_decoder_text(&d);
+			break;
+		case 2:
+			m->tenant = purser_decoder_text(&d);
+			break;
+		case 3:
+			m->kind = purser_decoder_text(&d);
+			break;
+		case 4:
+			m->subject = purser_decoder_text(&d);
+			break;
+		case 5:
+			m->serial = purser_decoder_uint(&d);
+			break;
+		case 6:
+			m->issued_unix_s = purser_decoder_uint(&d);
+			break;
+		case 7:
+			m->expires_unix_s = purser_decoder_uint(&d);
+			break;
+		case 8: {
+			purser_enrolment *inner = purser_decoder_inner(&d, sizeof *inner);
+			d.failed = inner == NULL || !decode_enrolment(d.data, inner);
+			m->enrolment = inner;
+			break;
+		}
+		case 9: {
+			purser_freeze *inner = purser_decoder_inner(&d, sizeof *inner);
+			d.failed = inner == NULL || !decode_freeze(d.data, inner);
+			m->freeze = inner;
+			break;
+		}
+		case 10: {
+			purser_thaw *inner = purser_decoder_inner(&d, sizeof *inner);
+			d.failed = inner == NULL || !decode_thaw(d.data, inner);
+			m->thaw = inner;
+			break;
+		}
+		case 11: {
+			purser_policy_release *inner = purser_decoder_inner(&d, sizeof *inner);
+			d.failed = inner == NULL || !decode_policy_release(d.data, inner);
+			m->policy = inner;
+			break;
+		}
+		case 12: {
+			purser_endorsement *list = purser_decoder_list(&d, sizeof *list, &m->endorsements_count);
+			for (size_t i = 0; i < m->endorsements_count && purser_decoder_element(&d, i, PURSER_WIRE_BYTES); i++) {
+				d.failed = !decode_endorsement(d.data, &list[i]);
+			}
+			m->endorsements = list;
+			break;
+		}
+		default:
+			purser_decoder_unknown(&d);
+		}
+	}
+	return !d.failed;
+}
+
+bool purser_encode_endorsement(const purser_endorsement *m, purser_bytes *out) {
+	*out = (purser_bytes){0};
+	purser_encoder e = {0};
+	encode_endorsement(&e, m);
+	if (!purser_encoder_start(&e)) {
+		return false;
+	}
+	encode_endorsement(&e, m);
+	return purser_encoder_finish(&e, out);
+}
+
+static void encode_endorsement(purser_encoder *e, const purser_endorsement *m) {
+	purser_encoder_text(e, 1, m->operator_);
+	purser_encoder_bytes(e, 2, m->signature);
+}
+
+bool purser_decode_endorsement(purser_bytes in, purser_endorsement *m) {
+	*m = (purser_endorsement){0};
+	if (in.size <= PURSER_WIRE_MESSAGE_BYTES_MAX && decode_endorsement(in, m)) {
+		return true;
+	}
+	*m = (purser_endorsement){0};
+	return false;
+}
+
+static bool decode_endorsement(purser_bytes in, purser_endorsement *m) {
+	purser_decoder d = purser_decoder_over(in);
+	while (purser_decoder_next(&d)) {
+		switch (d.field) {
+		case 1:
+			m->operator_ = purser_decoder_text(&d);
+			break;
+		case 2:
+			m->signature = purser_decoder_bytes(&d);
+			break;
+		default:
+			purser_decoder_unknown(&d);
+		}
+	}
+	return !d.failed;
+}
+
+bool purser_encode_enrolment(const purser_enrolment *m, purser_bytes *out) {
+	*out = (purser_bytes){0};
+	purser_encoder e = {0};
+	encode_enrolment(&e, m);
+	if (!purser_encoder_start(&e)) {
+		return false;
+	}
+	encode_enrolment(&e, m);
+	return purser_encoder_finish(&e, out);
+}
+
+static void encode_enrolment(purser_encoder *e, const purser_enrolment *m) {
+	purser_encoder_text(e, 1, m->agent);
+	purser_encoder_bytes(e, 2, m->public_key);
+	purser_encoder_text(e, 3, m->wallet);
+	purser_encoder_bool(e, 4, m->derived);
+	purser_encoder_bool(e, 5, m->revoked);
+}
+
+bool purser_decode_enrolment(purser_bytes in, purser_enrolment *m) {
+	*m = (purser_enrolment){0};
+	if (in.size <= PURSER_WIRE_MESSAGE_BYTES_MAX && decode_enrolment(in, m)) {
+		return true;
+	}
+	*m = (purser_enrolment){0};
+	return false;
+}
+
+static bool decode_enrolment(purser_bytes in, purser_enrolment *m) {
+	purser_decoder d = purser_decoder_over(in);
+	while (purser_decoder_next(&d)) {
+		switch (d.field) {
+		case 1:
+			m->agent = purser_decoder_text(&d);
+			break;
+		case 2:
+			m->public_key = purser_decoder_bytes(&d);
+			break;
+		case 3:
+			m->wallet = purser_decoder_text(&d);
+			break;
+		case 4:
+			m->derived = purser_decoder_bool(&d);
+			break;
+		case 5:
+			m->revoked = purser_decoder_bool(&d);
+			break;
+		default:
+			purser_decoder_unknown(&d);
+		}
+	}
+	return !d.failed;
+}
+
+bool purser_encode_freeze(const purser_freeze *m, purser_bytes *out) {
+	*out = (purser_bytes){0};
+	purser_encoder e = {0};
+	encode_freeze(&e, m);
+	if (!purser_encoder_start(&e)) {
+		return false;
+	}
+	encode_freeze(&e, m);
+	return purser_encoder_finish(&e, out);
+}
+
+static void encode_freeze(purser_encoder *e, const purser_freeze *m) {
+	purser_encoder_text(e, 1, m->scope);
+	purser_encoder_text(e, 2, m->reason);
+}
+
+bool purser_decode_freeze(purser_bytes in, purser_freeze *m) {
+	*m = (purser_freeze){0};
+	if (in.size <= PURSER_WIRE_MESSAGE_BYTES_MAX && decode_freeze(in, m)) {
+		return true;
+	}
+	*m = (purser_freeze){0};
+	return false;
+}
+
+static bool decode_freeze(purser_bytes in, purser_freeze *m) {
+	purser_decoder d = purser_decoder_over(in);
+	while (purser_decoder_next(&d)) {
+		switch (d.field) {
+		case 1:
+			m->scope = purser_decoder_text(&d);
+			break;
+		case 2:
+			m->reason = purser_decoder_text(&d);
+			break;
+		default:
+			purser_decoder_unknown(&d);
+		}
+	}
+	return !d.failed;
+}
+
+bool purser_encode_thaw(const purser_thaw *m, purser_bytes *out) {
+	*out = (purser_bytes){0};
+	purser_encoder e = {0};
+	encode_thaw(&e, m);
+	if (!purser_encoder_start(&e)) {
+		return false;
+	}
+	encode_thaw(&e, m);
+	return purser_encoder_finish(&e, out);
+}
+
+static void encode_thaw(purser_encoder *e, const purser_thaw *m) {
+	for (size_t i = 0, n = purser_encoder_list(e, m->freezes, m->freezes_count); i < n; i++) {
+		purser_encoder_text_element(e, 1, m->freezes[i]);
+	}
+}
+
+bool purser_decode_thaw(purser_bytes in, purser_thaw *m) {
+	*m = (purser_thaw){0};
+	if (in.size <= PURSER_WIRE_MESSAGE_BYTES_MAX && decode_thaw(in, m)) {
+		return true;
+	}
+	*m = (purser_thaw){0};
+	return false;
+}
+
+static bool decode_thaw(purser_bytes in, purser_thaw *m) {
+	purser_decoder d = purser_decoder_over(in);
+	while (purser_decoder_next(&d)) {
+		switch (d.field) {
+		case 1: {
+			purser_text *list = purser_decoder_list(&d, sizeof *list, &m->freezes_count);
+			for (size_t i = 0; i < m->freezes_count && purser_decoder_element(&d, i, PURSER_WIRE_BYTES); i++) {
+				list[i] = purser_decoder_utf8(&d);
+			}
+			m->freezes = list;
+			break;
+		}
+		default:
+			purser_decoder_unknown(&d);
+		}
+	}
+	return !d.failed;
+}
+
+bool purser_encode_policy_release(const purser_policy_release *m, purser_bytes *out) {
+	*out = (purser_bytes){0};
+	purser_encoder e = {0};
+	encode_policy_release(&e, m);
+	if (!purser_encoder_start(&e)) {
+		return false;
+	}
+	encode_policy_release(&e, m);
+	return purser_encoder_finish(&e, out);
+}
+
+static void encode_policy_release(purser_encoder *e, const purser_policy_release *m) {
+	purser_encoder_bytes(e, 1, m->policy_sha256);
+}
+
+bool purser_decode_policy_release(purser_bytes in, purser_policy_release *m) {
+	*m = (purser_policy_release){0};
+	if (in.size <= PURSER_WIRE_MESSAGE_BYTES_MAX && decode_policy_release(in, m)) {
+		return true;
+	}
+	*m = (purser_policy_release){0};
+	return false;
+}
+
+static bool decode_policy_release(purser_bytes in, purser_policy_release *m) {
+	purser_decoder d = purser_decoder_over(in);
+	while (purser_decoder_next(&d)) {
+		switch (d.field) {
+		case 1:
+			m->policy_sha256 = purser_decoder_bytes(&d);
+			break;
+		default:
+			purser_decoder_unknown(&d);
+		}
+	}
+	return !d.failed;
+}
+
+bool purser_encode_order_page(const purser_order_page *m, purser_bytes *out) {
+	*out = (purser_bytes){0};
+	purser_encoder e = {0};
+	encode_order_page(&e, m);
+	if (!purser_encoder_start(&e)) {
+		return false;
+	}
+	encode_order_page(&e, m);
+	return purser_encoder_finish(&e, out);
+}
+
+static void encode_order_page(purser_encoder *e, const purser_order_page *m) {
+	purser_encoder_uint(e, 1, m->after);
+	for (size_t i = 0, n = purser_encoder_list(e, m->orders, m->orders_count); i < n; i++) {
+		size_t mark = purser_encoder_begin(e, 2);
+		encode_order(e, &m->orders[i]);
+		purser_encoder_end(e, mark);
+	}
+}
+
+bool purser_decode_order_page(purser_bytes in, purser_order_page *m) {
+	*m = (purser_order_page){0};
+	if (in.size <= PURSER_WIRE_MESSAGE_BYTES_MAX && decode_order_page(in, m)) {
+		return true;
+	}
+	*m = (purser_order_page){0};
+	return false;
+}
+
+static bool decode_order_page(purser_bytes in, purser_order_page *m) {
+	purser_decoder d = purser_decoder_over(in);
+	while (purser_decoder_next(&d)) {
+		switch (d.field) {
+		case 1:
+			m->after = purser_decoder_uint(&d);
+			break;
+		case 2: {
+			purser_order *list = purser_decoder_list(&d, sizeof *list, &m->orders_count);
+			for (size_t i = 0; i < m->orders_count && purser_decoder_element(&d, i, PURSER_WIRE_BYTES); i++) {
+				d.failed = !decode_order(d.data, &list[i]);
+			}
+			m->orders = list;
+			break;
+		}
 		default:
 			purser_decoder_unknown(&d);
 		}

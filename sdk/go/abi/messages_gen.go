@@ -720,6 +720,106 @@ type Armed struct {
 	RuntimeSignature  []byte
 }
 
+// SessionRequest opens a signing session ahead of any payment. It names whose key, and the co-signer answers which
+// derivation path that is: the path is never the runtime's to choose.
+type SessionRequest struct {
+	Wallet string
+	Agent  string
+	// Opening: 16 fresh bytes.
+	Opening []byte
+}
+
+// SessionAnswer is the co-signer's half of a session's name.
+type SessionAnswer struct {
+	// Opening: 16 fresh bytes.
+	Opening []byte
+	// Path: the agent's derivation path under the wallet's root, empty for the root itself.
+	Path  string
+	Epoch uint64
+	// ReadyMax: how many sessions of this key may wait for a digest at once.
+	ReadyMax uint64
+}
+
+// Tombstone is the co-signer's durable promise that it will never sign the digest: its last message has not left and
+// never will. It releases the runtime's reservation before the chain could.
+type Tombstone struct {
+	// Domain: purser.tombstone.v1.
+	Domain  string
+	Payment string
+	Digest  []byte
+	// ArmedSHA256: hash of the record without its signatures.
+	ArmedSHA256   []byte
+	CosignerStore string
+	CosignerHead  []byte
+	// Signature: Ed25519 of the co-signer over this message without it.
+	Signature []byte
+}
+
+// Order is what operators tell a signer. Each side verifies it by keys its own configuration pins; whoever carries it
+// adds nothing. Exactly one of the bodies is present, the one that kind names.
+type Order struct {
+	// Domain: purser.order.v1.
+	Domain string
+	Tenant string
+	// Kind: enrolment, freeze, thaw, policy.
+	Kind string
+	// Subject: what the serial counts for: an agent, a freeze id, "policy".
+	Subject string
+	// Serial: greater than that of every order accepted for the subject before.
+	Serial      uint64
+	IssuedUnixS uint64
+	// ExpiresUnixS: not accepted for the first time after this.
+	ExpiresUnixS uint64
+	Enrolment    *Enrolment
+	Freeze       *Freeze
+	Thaw         *Thaw
+	Policy       *PolicyRelease
+	// Endorsements: over this message without them.
+	Endorsements []Endorsement
+}
+
+// Endorsement is one operator's signature. Distinct people are counted, not signatures.
+type Endorsement struct {
+	Operator string
+	// Signature: Ed25519.
+	Signature []byte
+}
+
+// Enrolment makes an agent known to a signer, or ends it.
+type Enrolment struct {
+	Agent string
+	// PublicKey: Ed25519 key the agent signs its requests with; empty: bearer mode, which is weaker.
+	PublicKey []byte
+	Wallet    string
+	// Derived: pays from a key of its own, derived under the wallet; otherwise from the wallet itself.
+	Derived bool
+	Revoked bool
+}
+
+// Freeze stops signatures within its scope, at once and durably. One operator is enough.
+type Freeze struct {
+	// Scope: tenant, agent/ID, wallet/ID, payee/ACCOUNT, network/CAIP-2.
+	Scope  string
+	Reason string
+}
+
+// Thaw lifts the freezes it names, and needs the quorum.
+type Thaw struct {
+	// Freezes: subjects of freeze orders.
+	Freezes []string
+}
+
+// PolicyRelease puts a compiled policy bundle in force. A rollback is a new serial.
+type PolicyRelease struct {
+	PolicySHA256 []byte
+}
+
+// OrderPage carries orders between the two sides: what one offers, or what it accepted after the first n.
+type OrderPage struct {
+	After  uint64
+	Orders []Order
+}
+
 // Entry is one record of an agent's chain. Its hash is SHA-256 over these bytes.
 type Entry struct {
 	// Domain: purser.entry.v1.

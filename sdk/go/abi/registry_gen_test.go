@@ -53,6 +53,16 @@ var messageNames = [...]string{
 	"ConsultRequest",
 	"ArmRequest",
 	"Armed",
+	"SessionRequest",
+	"SessionAnswer",
+	"Tombstone",
+	"Order",
+	"Endorsement",
+	"Enrolment",
+	"Freeze",
+	"Thaw",
+	"PolicyRelease",
+	"OrderPage",
 	"Entry",
 	"BudgetMove",
 }
@@ -153,6 +163,26 @@ func NewMessage(name string) Message {
 		return new(ArmRequest)
 	case "Armed":
 		return new(Armed)
+	case "SessionRequest":
+		return new(SessionRequest)
+	case "SessionAnswer":
+		return new(SessionAnswer)
+	case "Tombstone":
+		return new(Tombstone)
+	case "Order":
+		return new(Order)
+	case "Endorsement":
+		return new(Endorsement)
+	case "Enrolment":
+		return new(Enrolment)
+	case "Freeze":
+		return new(Freeze)
+	case "Thaw":
+		return new(Thaw)
+	case "PolicyRelease":
+		return new(PolicyRelease)
+	case "OrderPage":
+		return new(OrderPage)
 	case "Entry":
 		return new(Entry)
 	case "BudgetMove":

@@ -1692,6 +1692,312 @@ impl Fields for Armed {
     }
 }
 
+/// SessionRequest opens a signing session ahead of any payment. It names whose key, and the co-signer answers which
+/// derivation path that is: the path is never the runtime's to choose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionRequest {
+    pub wallet: String,
+    pub agent: String,
+    /// 16 fresh bytes
+    pub opening: Vec<u8>,
+}
+
+impl Fields for SessionRequest {
+    fn encode(&self, e: &mut Encoder) {
+        e.text(1, &self.wallet);
+        e.text(2, &self.agent);
+        e.bytes(3, &self.opening);
+    }
+
+    fn decode_field(&mut self, d: &mut Decoder<'_>) -> Result<(), WireError> {
+        match d.field {
+            1 => d.text(&mut self.wallet)?,
+            2 => d.text(&mut self.agent)?,
+            3 => d.bytes(&mut self.opening)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// SessionAnswer is the co-signer's half of a session's name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionAnswer {
+    /// 16 fresh bytes
+    pub opening: Vec<u8>,
+    /// the agent's derivation path under the wallet's root, empty for the root itself
+    pub path: String,
+    pub epoch: u64,
+    /// how many sessions of this key may wait for a digest at once
+    pub ready_max: u64,
+}
+
+impl Fields for SessionAnswer {
+    fn encode(&self, e: &mut Encoder) {
+        e.bytes(1, &self.opening);
+        e.text(2, &self.path);
+        e.uint(3, self.epoch);
+        e.uint(4, self.ready_max);
+    }
+
+    fn decode_field(&mut self, d: &mut Decoder<'_>) -> Result<(), WireError> {
+        match d.field {
+            1 => d.bytes(&mut self.opening)?,
+            2 => d.text(&mut self.path)?,
+            3 => d.uint(&mut self.epoch)?,
+            4 => d.uint(&mut self.ready_max)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Tombstone is the co-signer's durable promise that it will never sign the digest: its last message has not left and
+/// never will. It releases the runtime's reservation before the chain could.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tombstone {
+    /// purser.tombstone.v1
+    pub domain: String,
+    pub payment: String,
+    pub digest: Vec<u8>,
+    /// hash of the record without its signatures
+    pub armed_sha256: Vec<u8>,
+    pub cosigner_store: String,
+    pub cosigner_head: Vec<u8>,
+    /// Ed25519 of the co-signer over this message without it
+    pub signature: Vec<u8>,
+}
+
+impl Fields for Tombstone {
+    fn encode(&self, e: &mut Encoder) {
+        e.text(1, &self.domain);
+        e.text(2, &self.payment);
+        e.bytes(3, &self.digest);
+        e.bytes(4, &self.armed_sha256);
+        e.text(5, &self.cosigner_store);
+        e.bytes(6, &self.cosigner_head);
+        e.bytes(7, &self.signature);
+    }
+
+    fn decode_field(&mut self, d: &mut Decoder<'_>) -> Result<(), WireError> {
+        match d.field {
+            1 => d.text(&mut self.domain)?,
+            2 => d.text(&mut self.payment)?,
+            3 => d.bytes(&mut self.digest)?,
+            4 => d.bytes(&mut self.armed_sha256)?,
+            5 => d.text(&mut self.cosigner_store)?,
+            6 => d.bytes(&mut self.cosigner_head)?,
+            7 => d.bytes(&mut self.signature)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Order is what operators tell a signer. Each side verifies it by keys its own configuration pins; whoever carries it
+/// adds nothing. Exactly one of the bodies is present, the one that kind names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    /// purser.order.v1
+    pub domain: String,
+    pub tenant: String,
+    /// enrolment, freeze, thaw, policy
+    pub kind: String,
+    /// what the serial counts for: an agent, a freeze id, "policy"
+    pub subject: String,
+    /// greater than that of every order accepted for the subject before
+    pub serial: u64,
+    pub issued_unix_s: u64,
+    /// not accepted for the first time after this
+    pub expires_unix_s: u64,
+    pub enrolment: Option<Enrolment>,
+    pub freeze: Option<Freeze>,
+    pub thaw: Option<Thaw>,
+    pub policy: Option<PolicyRelease>,
+    /// over this message without them
+    pub endorsements: Vec<Endorsement>,
+}
+
+impl Fields for Order {
+    fn encode(&self, e: &mut Encoder) {
+        e.text(1, &self.domain);
+        e.text(2, &self.tenant);
+        e.text(3, &self.kind);
+        e.text(4, &self.subject);
+        e.uint(5, self.serial);
+        e.uint(6, self.issued_unix_s);
+        e.uint(7, self.expires_unix_s);
+        e.message(8, &self.enrolment);
+        e.message(9, &self.freeze);
+        e.message(10, &self.thaw);
+        e.message(11, &self.policy);
+        e.message_list(12, &self.endorsements);
+    }
+
+    fn decode_field(&mut self, d: &mut Decoder<'_>) -> Result<(), WireError> {
+        match d.field {
+            1 => d.text(&mut self.domain)?,
+            2 => d.text(&mut self.tenant)?,
+            3 => d.text(&mut self.kind)?,
+            4 => d.text(&mut self.subject)?,
+            5 => d.uint(&mut self.serial)?,
+            6 => d.uint(&mut self.issued_unix_s)?,
+            7 => d.uint(&mut self.expires_unix_s)?,
+            8 => d.message(&mut self.enrolment)?,
+            9 => d.message(&mut self.freeze)?,
+            10 => d.message(&mut self.thaw)?,
+            11 => d.message(&mut self.policy)?,
+            12 => d.message_element(&mut self.endorsements)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Endorsement is one operator's signature. Distinct people are counted, not signatures.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endorsement {
+    pub operator: String,
+    /// Ed25519
+    pub signature: Vec<u8>,
+}
+
+impl Fields for Endorsement {
+    fn encode(&self, e: &mut Encoder) {
+        e.text(1, &self.operator);
+        e.bytes(2, &self.signature);
+    }
+
+    fn decode_field(&mut self, d: &mut Decoder<'_>) -> Result<(), WireError> {
+        match d.field {
+            1 => d.text(&mut self.operator)?,
+            2 => d.bytes(&mut self.signature)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Enrolment makes an agent known to a signer, or ends it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Enrolment {
+    pub agent: String,
+    /// Ed25519 key the agent signs its requests with; empty: bearer mode, which is weaker
+    pub public_key: Vec<u8>,
+    pub wallet: String,
+    /// pays from a key of its own, derived under the wallet; otherwise from the wallet itself
+    pub derived: bool,
+    pub revoked: bool,
+}
+
+impl Fields for Enrolment {
+    fn encode(&self, e: &mut Encoder) {
+        e.text(1, &self.agent);
+        e.bytes(2, &self.public_key);
+        e.text(3, &self.wallet);
+        e.bool(4, self.derived);
+        e.bool(5, self.revoked);
+    }
+
+    fn decode_field(&mut self, d: &mut Decoder<'_>) -> Result<(), WireError> {
+        match d.field {
+            1 => d.text(&mut self.agent)?,
+            2 => d.bytes(&mut self.public_key)?,
+            3 => d.text(&mut self.wallet)?,
+            4 => d.bool(&mut self.derived)?,
+            5 => d.bool(&mut self.revoked)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Freeze stops signatures within its scope, at once and durably. One operator is enough.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Freeze {
+    /// tenant, agent/ID, wallet/ID, payee/ACCOUNT, network/CAIP-2
+    pub scope: String,
+    pub reason: String,
+}
+
+impl Fields for Freeze {
+    fn encode(&self, e: &mut Encoder) {
+        e.text(1, &self.scope);
+        e.text(2, &self.reason);
+    }
+
+    fn decode_field(&mut self, d: &mut Decoder<'_>) -> Result<(), WireError> {
+        match d.field {
+            1 => d.text(&mut self.scope)?,
+            2 => d.text(&mut self.reason)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Thaw lifts the freezes it names, and needs the quorum.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Thaw {
+    /// subjects of freeze orders
+    pub freezes: Vec<String>,
+}
+
+impl Fields for Thaw {
+    fn encode(&self, e: &mut Encoder) {
+        e.text_list(1, &self.freezes);
+    }
+
+    fn decode_field(&mut self, d: &mut Decoder<'_>) -> Result<(), WireError> {
+        if d.field == 1 {
+            d.text_element(&mut self.freezes)?;
+        }
+        Ok(())
+    }
+}
+
+/// PolicyRelease puts a compiled policy bundle in force. A rollback is a new serial.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyRelease {
+    pub policy_sha256: Vec<u8>,
+}
+
+impl Fields for PolicyRelease {
+    fn encode(&self, e: &mut Encoder) {
+        e.bytes(1, &self.policy_sha256);
+    }
+
+    fn decode_field(&mut self, d: &mut Decoder<'_>) -> Result<(), WireError> {
+        if d.field == 1 {
+            d.bytes(&mut self.policy_sha256)?;
+        }
+        Ok(())
+    }
+}
+
+/// OrderPage carries orders between the two sides: what one offers, or what it accepted after the first n.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderPage {
+    pub after: u64,
+    pub orders: Vec<Order>,
+}
+
+impl Fields for OrderPage {
+    fn encode(&self, e: &mut Encoder) {
+        e.uint(1, self.after);
+        e.message_list(2, &self.orders);
+    }
+
+    fn decode_field(&mut self, d: &mut Decoder<'_>) -> Result<(), WireError> {
+        match d.field {
+            1 => d.uint(&mut self.after)?,
+            2 => d.message_element(&mut self.orders)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
 /// Entry is one record of an agent's chain. Its hash is SHA-256 over these bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {

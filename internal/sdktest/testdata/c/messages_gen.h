@@ -51,6 +51,16 @@ static void view_approval_statement(const purser_approval_statement *m);
 static void view_consult_request(const purser_consult_request *m);
 static void view_arm_request(const purser_arm_request *m);
 static void view_armed(const purser_armed *m);
+static void view_session_request(const purser_session_request *m);
+static void view_session_answer(const purser_session_answer *m);
+static void view_tombstone(const purser_tombstone *m);
+static void view_order(const purser_order *m);
+static void view_endorsement(const purser_endorsement *m);
+static void view_enrolment(const purser_enrolment *m);
+static void view_freeze(const purser_freeze *m);
+static void view_thaw(const purser_thaw *m);
+static void view_policy_release(const purser_policy_release *m);
+static void view_order_page(const purser_order_page *m);
 static void view_entry(const purser_entry *m);
 static void view_budget_move(const purser_budget_move *m);
 
@@ -1476,6 +1486,247 @@ static void view_armed(const purser_armed *m) {
 
 HARNESS_MESSAGE(armed)
 
+static void view_session_request(const purser_session_request *m) {
+	open('{');
+	if (m->wallet.size > 0) {
+		member("wallet");
+		show_text(m->wallet);
+	}
+	if (m->agent.size > 0) {
+		member("agent");
+		show_text(m->agent);
+	}
+	if (m->opening.size > 0) {
+		member("opening");
+		show_bytes(m->opening);
+	}
+	close('}');
+}
+
+HARNESS_MESSAGE(session_request)
+
+static void view_session_answer(const purser_session_answer *m) {
+	open('{');
+	if (m->opening.size > 0) {
+		member("opening");
+		show_bytes(m->opening);
+	}
+	if (m->path.size > 0) {
+		member("path");
+		show_text(m->path);
+	}
+	if (m->epoch != 0) {
+		member("epoch");
+		show_uint(m->epoch);
+	}
+	if (m->ready_max != 0) {
+		member("ready_max");
+		show_uint(m->ready_max);
+	}
+	close('}');
+}
+
+HARNESS_MESSAGE(session_answer)
+
+static void view_tombstone(const purser_tombstone *m) {
+	open('{');
+	if (m->domain.size > 0) {
+		member("domain");
+		show_text(m->domain);
+	}
+	if (m->payment.size > 0) {
+		member("payment");
+		show_text(m->payment);
+	}
+	if (m->digest.size > 0) {
+		member("digest");
+		show_bytes(m->digest);
+	}
+	if (m->armed_sha256.size > 0) {
+		member("armed_sha256");
+		show_bytes(m->armed_sha256);
+	}
+	if (m->cosigner_store.size > 0) {
+		member("cosigner_store");
+		show_text(m->cosigner_store);
+	}
+	if (m->cosigner_head.size > 0) {
+		member("cosigner_head");
+		show_bytes(m->cosigner_head);
+	}
+	if (m->signature.size > 0) {
+		member("signature");
+		show_bytes(m->signature);
+	}
+	close('}');
+}
+
+HARNESS_MESSAGE(tombstone)
+
+static void view_order(const purser_order *m) {
+	open('{');
+	if (m->domain.size > 0) {
+		member("domain");
+		show_text(m->domain);
+	}
+	if (m->tenant.size > 0) {
+		member("tenant");
+		show_text(m->tenant);
+	}
+	if (m->kind.size > 0) {
+		member("kind");
+		show_text(m->kind);
+	}
+	if (m->subject.size > 0) {
+		member("subject");
+		show_text(m->subject);
+	}
+	if (m->serial != 0) {
+		member("serial");
+		show_uint(m->serial);
+	}
+	if (m->issued_unix_s != 0) {
+		member("issued_unix_s");
+		show_uint(m->issued_unix_s);
+	}
+	if (m->expires_unix_s != 0) {
+		member("expires_unix_s");
+		show_uint(m->expires_unix_s);
+	}
+	if (m->enrolment != NULL) {
+		member("enrolment");
+		view_enrolment(m->enrolment);
+	}
+	if (m->freeze != NULL) {
+		member("freeze");
+		view_freeze(m->freeze);
+	}
+	if (m->thaw != NULL) {
+		member("thaw");
+		view_thaw(m->thaw);
+	}
+	if (m->policy != NULL) {
+		member("policy");
+		view_policy_release(m->policy);
+	}
+	if (m->endorsements_count > 0) {
+		member("endorsements");
+		open('[');
+		for (size_t i = 0; i < m->endorsements_count; i++) {
+			element();
+			view_endorsement(&m->endorsements[i]);
+		}
+		close(']');
+	}
+	close('}');
+}
+
+HARNESS_MESSAGE(order)
+
+static void view_endorsement(const purser_endorsement *m) {
+	open('{');
+	if (m->operator_.size > 0) {
+		member("operator");
+		show_text(m->operator_);
+	}
+	if (m->signature.size > 0) {
+		member("signature");
+		show_bytes(m->signature);
+	}
+	close('}');
+}
+
+HARNESS_MESSAGE(endorsement)
+
+static void view_enrolment(const purser_enrolment *m) {
+	open('{');
+	if (m->agent.size > 0) {
+		member("agent");
+		show_text(m->agent);
+	}
+	if (m->public_key.size > 0) {
+		member("public_key");
+		show_bytes(m->public_key);
+	}
+	if (m->wallet.size > 0) {
+		member("wallet");
+		show_text(m->wallet);
+	}
+	if (m->derived) {
+		member("derived");
+		show_bool(m->derived);
+	}
+	if (m->revoked) {
+		member("revoked");
+		show_bool(m->revoked);
+	}
+	close('}');
+}
+
+HARNESS_MESSAGE(enrolment)
+
+static void view_freeze(const purser_freeze *m) {
+	open('{');
+	if (m->scope.size > 0) {
+		member("scope");
+		show_text(m->scope);
+	}
+	if (m->reason.size > 0) {
+		member("reason");
+		show_text(m->reason);
+	}
+	close('}');
+}
+
+HARNESS_MESSAGE(freeze)
+
+static void view_thaw(const purser_thaw *m) {
+	open('{');
+	if (m->freezes_count > 0) {
+		member("freezes");
+		open('[');
+		for (size_t i = 0; i < m->freezes_count; i++) {
+			element();
+			show_text(m->freezes[i]);
+		}
+		close(']');
+	}
+	close('}');
+}
+
+HARNESS_MESSAGE(thaw)
+
+static void view_policy_release(const purser_policy_release *m) {
+	open('{');
+	if (m->policy_sha256.size > 0) {
+		member("policy_sha256");
+		show_bytes(m->policy_sha256);
+	}
+	close('}');
+}
+
+HARNESS_MESSAGE(policy_release)
+
+static void view_order_page(const purser_order_page *m) {
+	open('{');
+	if (m->after != 0) {
+		member("after");
+		show_uint(m->after);
+	}
+	if (m->orders_count > 0) {
+		member("orders");
+		open('[');
+		for (size_t i = 0; i < m->orders_count; i++) {
+			element();
+			view_order(&m->orders[i]);
+		}
+		close(']');
+	}
+	close('}');
+}
+
+HARNESS_MESSAGE(order_page)
+
 static void view_entry(const purser_entry *m) {
 	open('{');
 	if (m->domain.size > 0) {
@@ -1598,6 +1849,16 @@ static const struct message messages[] = {
 	{"ConsultRequest", again_consult_request, show_consult_request},
 	{"ArmRequest", again_arm_request, show_arm_request},
 	{"Armed", again_armed, show_armed},
+	{"SessionRequest", again_session_request, show_session_request},
+	{"SessionAnswer", again_session_answer, show_session_answer},
+	{"Tombstone", again_tombstone, show_tombstone},
+	{"Order", again_order, show_order},
+	{"Endorsement", again_endorsement, show_endorsement},
+	{"Enrolment", again_enrolment, show_enrolment},
+	{"Freeze", again_freeze, show_freeze},
+	{"Thaw", again_thaw, show_thaw},
+	{"PolicyRelease", again_policy_release, show_policy_release},
+	{"OrderPage", again_order_page, show_order_page},
 	{"Entry", again_entry, show_entry},
 	{"BudgetMove", again_budget_move, show_budget_move},
 };

@@ -190,10 +190,50 @@ export function again(number: u32, bytes: Uint8Array): Uint8Array | null {
       return message === null ? null : message.encode()!; // what was read can be written
     }
     case 46: {
-      const message = abi.Entry.decode(bytes);
+      const message = abi.SessionRequest.decode(bytes);
       return message === null ? null : message.encode()!; // what was read can be written
     }
     case 47: {
+      const message = abi.SessionAnswer.decode(bytes);
+      return message === null ? null : message.encode()!; // what was read can be written
+    }
+    case 48: {
+      const message = abi.Tombstone.decode(bytes);
+      return message === null ? null : message.encode()!; // what was read can be written
+    }
+    case 49: {
+      const message = abi.Order.decode(bytes);
+      return message === null ? null : message.encode()!; // what was read can be written
+    }
+    case 50: {
+      const message = abi.Endorsement.decode(bytes);
+      return message === null ? null : message.encode()!; // what was read can be written
+    }
+    case 51: {
+      const message = abi.Enrolment.decode(bytes);
+      return message === null ? null : message.encode()!; // what was read can be written
+    }
+    case 52: {
+      const message = abi.Freeze.decode(bytes);
+      return message === null ? null : message.encode()!; // what was read can be written
+    }
+    case 53: {
+      const message = abi.Thaw.decode(bytes);
+      return message === null ? null : message.encode()!; // what was read can be written
+    }
+    case 54: {
+      const message = abi.PolicyRelease.decode(bytes);
+      return message === null ? null : message.encode()!; // what was read can be written
+    }
+    case 55: {
+      const message = abi.OrderPage.decode(bytes);
+      return message === null ? null : message.encode()!; // what was read can be written
+    }
+    case 56: {
+      const message = abi.Entry.decode(bytes);
+      return message === null ? null : message.encode()!; // what was read can be written
+    }
+    case 57: {
       const message = abi.BudgetMove.decode(bytes);
       return message === null ? null : message.encode()!; // what was read can be written
     }
