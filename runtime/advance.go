@@ -59,6 +59,7 @@ func (r *Runtime) advance(ctx context.Context, p Payment) (Payment, error) {
 			return r.postpone(ctx, p)
 		}
 		rules := held.held()
+		r.countDelivery(ctx, rules, p, event)
 		next, rest, err := r.commit(ctx, rules, p, event)
 		var full *store.NoRoomError
 		switch {
@@ -169,6 +170,7 @@ func (r *Runtime) commit(ctx context.Context, rules *Rules, p Payment, event Eve
 	}
 	r.tail.wake()
 	committed, err := fromRow(row)
+	r.unsent.moved(p, event, committed)
 	return committed, fx.rest, err
 }
 

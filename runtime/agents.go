@@ -2,8 +2,10 @@ package runtime
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +13,8 @@ import (
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/internal/secret"
+	"github.com/purserhq/purser/runtime/api"
+	"github.com/purserhq/purser/runtime/enrol"
 	"github.com/purserhq/purser/runtime/store"
 )
 
@@ -33,13 +37,30 @@ var agentPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 
 // CreateAgent registers an agent and returns its token, which is not stored and cannot be shown again.
 func (r *Runtime) CreateAgent(ctx context.Context, id, wallet string, groups []string) (Token, error) {
+	return r.RegisterAgent(ctx, api.AgentParams{Agent: id, Wallet: wallet, Groups: groups})
+}
+
+// RegisterAgent is CreateAgent for an agent that may have a key it signs its requests with. Where operators are
+// configured it is refused with code enrolment_required: their orders say who pays.
+func (r *Runtime) RegisterAgent(ctx context.Context, params api.AgentParams) (Token, error) {
+	id, wallet, groups := params.Agent, params.Wallet, params.Groups
+	if r.listens() {
+		return Token{}, &abi.Error{Code: "enrolment_required", Where: id, Message: "operators enrol the agents of this runtime", Fix: "sign an enrolment with: purser agent create --operator NAME --operator-key FILE"}
+	}
+	if params.Derived { // the co-signer would not know that the agent has a key of its own
+		return Token{}, &abi.Error{Code: "request_invalid", Where: "derived", Message: "a key of its own needs an operator's enrolment", Fix: "configure operators, or let the agent pay from the wallet itself"}
+	}
+	public, err := hex.DecodeString(params.PublicKey)
+	if err != nil || len(public) != 0 && len(public) != ed25519.PublicKeySize {
+		return Token{}, &abi.Error{Code: "request_invalid", Where: "public_key", Message: "the key is not an Ed25519 public key in hex", Fix: "make one with: purser agent keygen FILE"}
+	}
 	if !agentPattern.MatchString(id) {
 		return Token{}, &abi.Error{Code: "request_invalid", Where: "agent", Message: fmt.Sprintf("%.70q is not an agent id", id), Fix: "use 1 to 63 of a-z 0-9 . _ -, beginning with a letter or digit"}
 	}
 	if _, ok := r.config.Wallets[wallet]; !ok {
 		return Token{}, &abi.Error{Code: "request_invalid", Where: "wallet", Message: fmt.Sprintf("there is no wallet %.70q", wallet)}
 	}
-	return r.putToken(ctx, store.Agent{Tenant: r.config.Tenant, ID: id, Wallet: wallet, Groups: groups}, "agent.created")
+	return r.putToken(ctx, store.Agent{Tenant: r.config.Tenant, ID: id, Wallet: wallet, Groups: groups, PublicKey: public}, "agent.created")
 }
 
 // RotateAgent replaces an agent's token; the old one stops working in the same transaction. A revoked agent stays
@@ -96,7 +117,18 @@ func (r *Runtime) putToken(ctx context.Context, agent store.Agent, kind string) 
 }
 
 func (r *Runtime) putAgent(ctx context.Context, agent store.Agent, kind string) error {
-	entry, err := newEntry(kind, "", map[string]any{"agent": agent.ID, "wallet": agent.Wallet, "groups": agent.Groups})
+	detail := map[string]any{"agent": agent.ID, "wallet": agent.Wallet, "groups": agent.Groups}
+	if len(agent.PublicKey) > 0 {
+		detail["public_key"] = hex.EncodeToString(agent.PublicKey)
+	}
+	enrolment, err := enrol.Order(agent)
+	if err != nil {
+		return err
+	}
+	if enrolment != nil {
+		detail["derived"], detail["enrolment"] = agent.Derived, enrolment
+	}
+	entry, err := newEntry(kind, "", detail)
 	if err != nil {
 		return err
 	}
@@ -128,9 +160,9 @@ func (r *Runtime) account(ctx context.Context, p Payment) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	account, ok := r.config.Wallets[agent.Wallet]
-	if !ok {
-		return Account{}, &abi.Error{Code: "wallet_missing", Where: agent.Wallet, Message: "the agent's wallet is not configured"}
+	account, err := r.accountOf(agent)
+	if err != nil {
+		return Account{}, err
 	}
 	return account, account.Wallet.MaySign(abi.Network(p.Offer.Quote.Network))
 }

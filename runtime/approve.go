@@ -14,21 +14,26 @@ import (
 // and decided again; a no denies. The statement must bind this payment's payee, asset, network, resource and a
 // ceiling, and be signed by an approver of the agent's policy. It returns the payment at rest.
 func (r *Runtime) Approve(ctx context.Context, statement abi.ApprovalStatement) (Payment, error) {
-	row, err := r.config.Store.Row(ctx, r.config.Tenant, statement.Payment)
-	if err != nil {
-		return Payment{}, notFound(statement.Payment, err)
-	}
-	p, err := fromRow(row)
+	p, err := r.Payment(ctx, statement.Payment)
 	if err != nil {
 		return Payment{}, err
 	}
 	if p.State != Held {
 		return p, &abi.Error{Code: "not_held", Where: p.ID, Message: fmt.Sprintf("the payment is %s, not held", p.State), Fix: "nothing to approve; read the payment"}
 	}
+	if statement.Approve { // it would be denied for good: a held payment stays held; a no is always taken
+		if err := r.frozen(ctx, p); err != nil {
+			return p, err
+		}
+	}
 	now := r.config.Now()
 	rules, release := r.rules.Acquire()
 	defer release()
-	if err := rules.Judge.CheckStatement(statement, p.intent(), now); err != nil {
+	agent, err := r.Agent(ctx, p.Agent)
+	if err != nil {
+		return p, err
+	}
+	if err := rules.Judge.CheckStatement(statement, p.intent(), agent.PublicKey, now); err != nil {
 		return p, err
 	}
 	var event Event = Approved{Statement: statement}

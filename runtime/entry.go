@@ -23,6 +23,7 @@ type record struct {
 	Statement  *abi.ApprovalStatement `json:"statement,omitempty"`
 	Digest     string                 `json:"digest,omitempty"`
 	Armed      *abi.Armed             `json:"armed,omitempty"`
+	Tombstone  *abi.Tombstone         `json:"tombstone,omitempty"`
 	Receipt    any                    `json:"receipt,omitempty"`
 	Status     int                    `json:"status,omitempty"`
 	Refusal    string                 `json:"refusal,omitempty"`
@@ -52,6 +53,8 @@ func entryFor(p, next Payment, event Event) (store.Entry, error) {
 		rec.CoDecision, rec.Digest = &e.CoDecision, fmt.Sprintf("%x", e.Preparation.Digest)
 	case ArmedNow:
 		rec.Armed = &e.Armed
+	case Disclaimed:
+		rec.Tombstone = &e.Tombstone
 	case SignedNow, HandedOut:
 		rec.Digest = fmt.Sprintf("%x", next.Prepared.Digest)
 	case PresentedNow:

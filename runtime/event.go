@@ -52,6 +52,8 @@ type (
 	ArmedNow struct{ Armed abi.Armed }
 	// SignedNow: the signature verified and the payment is encoded.
 	SignedNow struct{ Header string }
+	// Disclaimed: the co-signer never signs what was armed, and nothing of ours left either.
+	Disclaimed struct{ Tombstone abi.Tombstone }
 	// HandedOut: the agent has the signed payment and presents it itself.
 	HandedOut struct{}
 	// PresentedNow: the server answered, and the chain was asked.
@@ -79,6 +81,7 @@ func (CoSignerRefused) kind() string { return "cosigner_refused" }
 func (PreparedNow) kind() string     { return "prepared" }
 func (ArmedNow) kind() string        { return "armed" }
 func (SignedNow) kind() string       { return "signed" }
+func (Disclaimed) kind() string      { return "disclaimed" }
 func (HandedOut) kind() string       { return "handed_out" }
 func (PresentedNow) kind() string    { return "presented" }
 func (Reconciled) kind() string      { return "reconciled" }

@@ -97,5 +97,7 @@ func (r *Runtime) take(ctx context.Context, p Payment) (Payment, error) {
 	if err != nil {
 		return p, err
 	}
-	return fromRow(row)
+	taken, err := fromRow(row)
+	r.unsent.taken(p, taken)
+	return taken, err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/peer"
 	"github.com/purserhq/purser/runtime/store"
 	"github.com/purserhq/purser/settle"
 )
@@ -42,6 +43,8 @@ type Payment struct {
 	HoldUntil time.Time    `json:"hold_until,omitzero"`
 	Prepared  *Preparation `json:"prepared,omitempty"`
 	Armed     *abi.Armed   `json:"armed,omitempty"`
+	// Tombstone is the co-signer's word that what is armed is never signed.
+	Tombstone *abi.Tombstone `json:"tombstone,omitempty"`
 	// Header is the signed payment as it is presented, fixed once.
 	Header  string          `json:"header,omitempty"`
 	Receipt *settle.Receipt `json:"receipt,omitempty"`
@@ -70,8 +73,9 @@ type Ask struct {
 	// Required, when set, is the 402 the agent already holds (authorize): its payee is only asserted.
 	Required *settle.Quoted `json:"required,omitempty"`
 	// HandOut says that the agent presents the signed payment itself.
-	HandOut bool              `json:"hand_out,omitempty"`
-	Signed  *abi.AgentRequest `json:"signed,omitempty"`
+	HandOut bool `json:"hand_out,omitempty"`
+	// Signed is the agent's own signature over the rest, for an agent that is known by a key.
+	Signed *abi.AgentRequest `json:"signed,omitempty"`
 }
 
 // Preparation fixes what is to be signed, once.
@@ -87,6 +91,8 @@ type Preparation struct {
 	// Adapter is the SHA-256 of the chain adapter's module, AdapterConfig that of its configuration.
 	Adapter       [32]byte `json:"adapter"`
 	AdapterConfig [32]byte `json:"adapter_config"`
+	// Peer is what was known of the co-signer's ledger before it was asked to arm.
+	Peer peer.Floor `json:"peer"`
 }
 
 // fingerprint names the request independently of the agent's key, so that a program that forgets its key does not
@@ -97,8 +103,10 @@ func (a Ask) fingerprint(agent string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// equal reports whether two asks under one key are the same call.
+// equal reports whether two asks under one key are the same call. A call that was signed again, for a later expiry, is
+// the same: each signature was checked against the rest.
 func (a Ask) equal(b Ask) bool {
+	a.Signed, b.Signed = nil, nil
 	first, errFirst := json.Marshal(a)
 	second, errSecond := json.Marshal(b)
 	return errFirst == nil && errSecond == nil && string(first) == string(second)

@@ -15,6 +15,9 @@ func (r *Runtime) Payment(ctx context.Context, id string) (Payment, error) {
 	if err != nil {
 		return Payment{}, notFound(id, err)
 	}
+	if !agentPattern.MatchString(row.Agent) { // operators' orders, merchants and the co-signer's ledger are kept among the rows too
+		return Payment{}, notFound(id, store.ErrNotFound)
+	}
 	return fromRow(row)
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,9 +17,12 @@ import (
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime/judge"
+	"github.com/purserhq/purser/runtime/peer"
 	"github.com/purserhq/purser/runtime/store"
 	"github.com/purserhq/purser/settle"
 	"github.com/purserhq/purser/signer"
+	"github.com/purserhq/purser/signer/order"
+	"github.com/purserhq/purser/signer/standing"
 )
 
 // Config is what a Runtime is made of. Fields without a default are required.
@@ -34,6 +38,16 @@ type Config struct {
 	CoSigner    signer.CoSigner
 	CoSignerKey ed25519.PublicKey
 	Identity    signer.Identity
+	// CoSignerStore, when set, pins the id of the co-signer's ledger. Otherwise the first promise does.
+	CoSignerStore string
+	// Operators, when set, say by their orders who may pay: CreateAgent is refused then, and EnrolAgent takes orders.
+	// Enroller, when set, is told every order that EnrolAgent takes: the co-signer.
+	Operators order.Operators
+	Enroller  Enroller
+	// Orders, when set, are the operators' freezes and thaws that this side accepted; the runtime does not close them.
+	// OrderPeer, when set, is the co-signer's, and both are kept the union of both.
+	Orders    *standing.Orders
+	OrderPeer standing.Peer
 	// Wallets are the accounts that agents pay from, by wallet id.
 	Wallets map[string]Account
 	// Protocol speaks to resource servers, Chains reads the networks.
@@ -69,6 +83,8 @@ type Runtime struct {
 	tail   *tail
 	// signing holds a place for each payment between consult and signature.
 	signing chan struct{}
+	unsent  unsentBook
+	peer    *peer.Memory
 	// opened is ledger time when this process began: what was not moved since, an earlier one left.
 	opened time.Time
 
@@ -109,7 +125,7 @@ func Open(ctx context.Context, config Config) (*Runtime, error) {
 			return nil, fmt.Errorf("open runtime: Config.%s is required", name)
 		}
 	}
-	if err := config.Rules.check(); err != nil {
+	if err := errors.Join(config.Rules.check(), checkOperators(config.Operators)); err != nil {
 		return nil, fmt.Errorf("open runtime: %w", err)
 	}
 	facts, err := config.Store.Facts(ctx, store.FactQuery{Tenant: config.Tenant})
@@ -123,8 +139,13 @@ func Open(ctx context.Context, config Config) (*Runtime, error) {
 	}
 	r.rules = judge.NewCurrent(&config.Rules, config.Rules.Drained)
 	r.tail = newTail(config.Store, config.Tenant)
+	r.peer = newPeer(config)
 	r.working.Add(1)
 	go func() { defer r.working.Done(); r.patrol() }()
+	if config.Orders != nil && config.OrderPeer != nil {
+		r.working.Add(1)
+		go func() { defer r.working.Done(); config.Orders.Merge(life, config.OrderPeer) }()
+	}
 	return r, nil
 }
 

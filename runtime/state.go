@@ -14,7 +14,8 @@ const (
 	Allowed State = "allowed"
 	// Prepared: nonce, expiry and preimage are fixed.
 	Prepared State = "prepared"
-	// Armed: both sides promised this digest. From here on budget returns only by proof from the chain.
+	// Armed: both sides promised this digest. From here on budget returns only by proof from the chain, or from here by the
+	// co-signer's tombstone while nothing of ours has left.
 	Armed State = "armed"
 	// Signed: the authorization exists and is recorded; whoever holds it may use it.
 	Signed State = "signed"
@@ -22,7 +23,8 @@ const (
 	Unknown State = "unknown"
 	// Settled: the chain shows the transfer.
 	Settled State = "settled"
-	// Dead: the chain shows that the authorization can never be used. Budget is back. Final.
+	// Dead: the chain shows, or the co-signer's tombstone says, that the authorization can never be used. Budget is
+	// back. Final.
 	Dead State = "dead"
 	// Delivered: settled and the agent's answer is recorded, or the resource was free. Final.
 	Delivered State = "delivered"

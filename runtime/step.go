@@ -179,10 +179,18 @@ func deny(p Payment, reason *abi.Reason) (Payment, effects, error) {
 	return p, effects{}, errMisfit
 }
 
-// applyOutcome covers what happens once a signature may exist. Only the chain moves the payment from here.
+// applyOutcome covers what happens once a signature may exist. Only the chain moves the payment from here, and before
+// anything left the co-signer's tombstone.
 func applyOutcome(p Payment, event Event) (Payment, effects, error) {
 	signed := p.State == Signed || p.State == Unknown
 	switch e := event.(type) {
+	case Disclaimed:
+		if p.State != Armed {
+			return p, effects{}, errMisfit
+		}
+		p.State, p.Tombstone = Dead, &e.Tombstone
+		p.Denial = &abi.Reason{Code: "signing_failed", Rule: string(Armed), Text: "the signature could not be made in time and never will be"}
+		return p, effects{close: store.Release}, nil
 	case HandedOut:
 		if p.State != Signed || !p.Ask.HandOut {
 			return p, effects{}, errMisfit

@@ -79,12 +79,17 @@ func openWanted(s State) int {
 
 func checkTransition(t *rapid.T, p, next Payment, fx effects, event Event) {
 	if fx.close == store.Release && slices.Contains([]State{Armed, Signed, Unknown}, p.State) {
-		if found, ok := fateOf(event); !ok || found.Life != abi.LifeDead {
-			t.Fatalf("%s released a budget of an armed payment", event.kind())
+		found, asked := fateOf(event)
+		_, disclaimed := event.(Disclaimed)
+		if byChain := asked && found.Life == abi.LifeDead; !byChain && (!disclaimed || p.State != Armed || next.Tombstone == nil) {
+			t.Fatalf("%s released a budget of a payment that was %s", event.kind(), p.State)
 		}
 	}
 	if p.Armed != nil && (next.Armed != p.Armed || next.Prepared != p.Prepared) {
 		t.Fatalf("%s changed what is armed", event.kind())
+	}
+	if next.Tombstone != p.Tombstone && (p.State != Armed || next.State != Dead || next.Header != "") {
+		t.Fatalf("%s buried a payment that was %s", event.kind(), p.State)
 	}
 	if p.Header != "" && next.Header != p.Header {
 		t.Fatalf("%s changed the signed payment", event.kind())
@@ -135,6 +140,7 @@ func randomEvent(t *rapid.T) Event {
 		PreparedNow{Preparation: Preparation{Kind: "eip712"}},
 		ArmedNow{},
 		SignedNow{Header: "header"},
+		Disclaimed{Tombstone: abi.Tombstone{Payment: "pay_1"}},
 		HandedOut{},
 		PresentedNow{Presented: presented, Fate: fate},
 		Reconciled{Fate: fate},

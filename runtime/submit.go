@@ -49,6 +49,12 @@ func (r *Runtime) Submit(ctx context.Context, agent store.Agent, key string, ask
 	if err != nil {
 		return Submitted{}, err
 	}
+	if err := r.checkSigned(agent, key, ask); err != nil {
+		return Submitted{}, err
+	}
+	if err := r.mayBegin(ctx, agent, key); err != nil {
+		return Submitted{}, err
+	}
 	p := Payment{ID: judge.PaymentID(r.config.Tenant, agent.ID, key), Tenant: r.config.Tenant, Agent: agent.ID, Key: key, State: Received, Ask: ask}
 	in, release := r.rules.Acquire()
 	if in.repeats(p) != rules.RepeatsParallel {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/enrol"
 	"github.com/purserhq/purser/runtime/judge"
 	"github.com/purserhq/purser/runtime/store"
 	"github.com/purserhq/purser/settle"
@@ -84,15 +85,26 @@ func (r *Runtime) decide(ctx context.Context, rules *Rules, p Payment) (Event, e
 	if agent.Revoked {
 		return failedRevoked(nil)
 	}
+	if event, err := r.denyFrozen(ctx, p); event != nil || err != nil {
+		return event, err
+	}
 	if ceiling := p.Ask.AmountMax; !ceiling.IsZero() && p.Offer.Quote.Amount.Cmp(ceiling) > 0 {
 		return Failed{Reason: abi.Reason{
 			Code: "over_agent_max", Rule: "max", Observed: p.Offer.Quote.Amount.String(), Limit: ceiling.String(),
 			WouldPass: ceiling.String(), Text: "the price is above the agent's own ceiling for this call",
 		}}, nil
 	}
+	intent := p.intent()
+	signed, err := enrol.Claim(agent, &intent, r.config.Now()) // again: a hold may have outlived the signature, or the key
+	if err != nil {
+		return failed(abi.CodeOf(err), "request", publicError(err).Message), nil //nolint:nilerr // a claim that does not hold is a denial
+	}
+	if reason, err := r.checkBreaker(ctx, rules, p); err != nil || reason != nil {
+		return denied(reason, err)
+	}
 	ruling, err := rules.Judge.Rule(ctx, r.config.Store, judge.Case{
-		Intent: p.intent(), Quote: p.Offer.Quote, Approvals: p.Approvals,
-		SignedRequest: p.Ask.Signed != nil, Side: judge.Runtime, Now: r.config.Now(),
+		Intent: intent, Quote: p.Offer.Quote, Approvals: p.Approvals,
+		Requester: agent.PublicKey, SignedRequest: signed, Side: judge.Runtime, Now: r.config.Now(),
 	})
 	if err != nil {
 		return nil, err

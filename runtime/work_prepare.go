@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -25,16 +24,23 @@ func (r *Runtime) prepare(ctx context.Context, rules *Rules, p Payment) (Event, 
 	if agent, err := r.Agent(ctx, p.Agent); err != nil || agent.Revoked {
 		return failedRevoked(err)
 	}
+	if event, err := r.denyFrozen(ctx, p); event != nil || err != nil {
+		return event, err
+	}
+	if account, err := r.account(ctx, p); err == nil { // an error is build's to tell
+		account.Signer.Expect(p.Agent) // its arithmetic overlaps with what the co-signer and the adapter do now
+	}
 	intent := p.intent()
-	decision, err := r.config.CoSigner.Consult(ctx, &abi.ConsultRequest{Intent: &intent, Quote: &p.Offer.Quote, Approvals: p.Approvals})
+	decision, err := r.consultFor(ctx, p.Agent, &abi.ConsultRequest{Intent: &intent, Quote: &p.Offer.Quote, Approvals: p.Approvals})
 	if err != nil {
-		if r.life.Err() != nil {
-			return nil, err
-		}
-		return failed("cosigner_unreachable", "consult", publicError(err).Message), nil
+		return r.unanswered(p, err)
 	}
 	if decision.Outcome != abi.Allow {
 		return CoSignerRefused{Decision: *decision}, nil
+	}
+	known, err := r.peer.Floor(ctx)
+	if err != nil {
+		return stopped(err)
 	}
 	preparation, err := r.build(ctx, rules, p)
 	var refused *abi.Error
@@ -44,6 +50,7 @@ func (r *Runtime) prepare(ctx context.Context, rules *Rules, p Payment) (Event, 
 	if err != nil {
 		return nil, err
 	}
+	preparation.Peer = known
 	return PreparedNow{CoDecision: *decision, Preparation: preparation}, nil
 }
 
@@ -130,9 +137,16 @@ func (r *Runtime) arm(ctx context.Context, _ *Rules, p Payment) (Event, error) {
 	if agent, err := r.Agent(ctx, p.Agent); err != nil || agent.Revoked {
 		return failedRevoked(err)
 	}
-	request, err := r.armRequest(ctx, p)
+	if event, err := r.denyFrozen(ctx, p); event != nil || err != nil {
+		return event, err
+	}
+	account, err := r.account(ctx, p)
 	if err != nil {
 		return nil, err
+	}
+	request, err := r.armRequest(ctx, p, account.Wallet)
+	if err != nil {
+		return stopped(err)
 	}
 	armed, err := r.config.CoSigner.Arm(ctx, request)
 	var refused *signer.Refused
@@ -142,8 +156,11 @@ func (r *Runtime) arm(ctx context.Context, _ *Rules, p Payment) (Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.checkArmed(armed, request, p); err != nil {
+	if err := r.checkArmed(armed, request, p, account.Wallet); err != nil {
 		return nil, err
+	}
+	if err := r.checkPeer(ctx, p, armed); err != nil { // the promise is never signed: our word is not on it
+		return stopped(err)
 	}
 	if err := signer.SignArmed(armed, signer.RoleRuntime, r.config.Identity); err != nil {
 		return nil, err
@@ -151,12 +168,8 @@ func (r *Runtime) arm(ctx context.Context, _ *Rules, p Payment) (Event, error) {
 	return ArmedNow{Armed: *armed}, nil
 }
 
-func (r *Runtime) armRequest(ctx context.Context, p Payment) (*abi.ArmRequest, error) {
+func (r *Runtime) armRequest(ctx context.Context, p Payment, wallet signer.Wallet) (*abi.ArmRequest, error) {
 	facts, err := r.config.Store.Facts(ctx, store.FactQuery{Tenant: p.Tenant})
-	if err != nil {
-		return nil, err
-	}
-	account, err := r.account(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -164,17 +177,21 @@ func (r *Runtime) armRequest(ctx context.Context, p Payment) (*abi.ArmRequest, e
 	if err != nil {
 		return nil, err
 	}
+	head, err := r.peer.Head(ctx, facts.Position)
+	if err != nil {
+		return nil, err
+	}
 	intent := p.intent()
 	return &abi.ArmRequest{
 		Intent: &intent, Quote: &p.Offer.Quote, Approvals: p.Approvals,
-		Kind: p.Prepared.Kind, Preimage: p.Prepared.Preimage, Entropy: p.Prepared.Entropy, Wallet: account.Wallet.ID,
+		Kind: p.Prepared.Kind, Preimage: p.Prepared.Preimage, Entropy: p.Prepared.Entropy, Wallet: wallet.ID,
 		RuntimePolicySHA256: p.Decision.PolicySHA256, RuntimeDecisionSHA256: decision[:],
-		RuntimeStore: r.config.Store.ID(), RuntimeHead: binary.BigEndian.AppendUint64(nil, facts.Position),
+		RuntimeStore: r.config.Store.ID(), RuntimeHead: head.Bytes(),
 	}, nil
 }
 
-// checkArmed compares the co-signer's promise with what was asked for.
-func (r *Runtime) checkArmed(armed *abi.Armed, request *abi.ArmRequest, p Payment) error {
+// checkArmed compares the co-signer's promise with what was asked for, and its key with the one the agent pays from.
+func (r *Runtime) checkArmed(armed *abi.Armed, request *abi.ArmRequest, p Payment, wallet signer.Wallet) error {
 	if err := signer.VerifyArmed(armed, signer.RoleCoSigner, r.config.CoSignerKey); err != nil {
 		return err
 	}
@@ -186,7 +203,7 @@ func (r *Runtime) checkArmed(armed *abi.Armed, request *abi.ArmRequest, p Paymen
 	want.CosignerStore, want.CosignerHead = armed.CosignerStore, armed.CosignerHead
 	// A repeated request may name a later head of ours; the promise keeps the first.
 	want.RuntimeHead = armed.RuntimeHead
-	want.Path, want.Epoch = armed.Path, armed.Epoch
+	want.Path, want.Epoch = wallet.Derivation.Path, uint64(wallet.Epoch)
 	if !signer.SameArmed(want, armed) {
 		return &abi.Error{
 			Code: "armed_mismatch", Where: p.ID, Message: "the co-signer armed something else than it was asked for",

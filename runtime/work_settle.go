@@ -19,17 +19,34 @@ const (
 )
 
 // sign runs the signing session over the armed digest and encodes the payment. Repeating it signs the same digest;
-// once the authorization has expired only the chain can say what became of it.
+// once the authorization has expired only the chain can say what became of it, or a tombstone before anything left.
 func (r *Runtime) sign(ctx context.Context, rules *Rules, p Payment) (Event, error) {
+	if event := r.disclaim(ctx, p); event != nil {
+		return event, nil
+	}
 	if r.expired(p) {
 		return r.look(ctx, p)
+	}
+	// A frozen payment stays armed until the chain or a tombstone ends it; thawed in time, it is signed after all.
+	if err := r.frozen(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := r.PeerStopped(ctx); err != nil {
+		return nil, err
 	}
 	account, err := r.account(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	signature, err := account.Signer.Sign(ctx, p.Armed)
+	signature, err := account.Signer.Sign(ctx, p.Agent, p.Armed)
+	if !signer.NothingLeft(err) { // a success included
+		r.unsent.forget(p.ID)
+	}
 	if err != nil {
+		return nil, err
+	}
+	// A freeze that only this side knows yet did not stop the co-signer: what came of the session goes nowhere.
+	if err := r.frozen(ctx, p); err != nil {
 		return nil, err
 	}
 	payload, err := r.assemble(ctx, rules, p, account, signature)

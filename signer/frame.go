@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	frameVersion = 1
+	frameVersion = 2
 	// frameTypeBytesMax bounds the name of a message type.
 	frameTypeBytesMax = 32
 	// FrameBodyBytesMax bounds one message: the largest honest one, of a resharing, has 175 kB.
 	FrameBodyBytesMax = 192 << 10
 
-	frameHeadBytes = 1 + 32 + 1 + 1 + 4 + 1 // version, session, from, to, seq, length of the type
-	frameSizeBytes = 4                      // length of the body
+	frameHeadBytes = 1 + 32 + 32 + 1 + 1 + 4 + 1 // version, session, armed, from, to, seq, length of the type
+	frameSizeBytes = 4                           // length of the body
 	// FrameBytesMax bounds an encoded frame. A transport refuses a longer one before it allocates.
 	FrameBytesMax = frameHeadBytes + frameTypeBytesMax + frameSizeBytes + FrameBodyBytesMax
 )
@@ -25,6 +25,9 @@ const (
 type Frame struct {
 	// Session is the binding of the session, see [Session.Binding].
 	Session [32]byte
+	// Armed is the hash of the record that both sides signed, see [ArmedHash], and zero in every frame that leaves
+	// before the digest is fixed.
+	Armed [32]byte
 	// From and To are roles. The transport has authenticated From; the guard compares it with the session.
 	From, To Role
 	// Type is the name of the message type, such as "sign3-theta".
@@ -37,7 +40,7 @@ type Frame struct {
 
 // MarshalBinary encodes the frame:
 //
-//	version(1)=1 session(32) from(1) to(1) seq(4) type length(1) type body length(4) body
+//	version(1)=2 session(32) armed(32) from(1) to(1) seq(4) type length(1) type body length(4) body
 //
 // with integers big endian. A frame outside the limits is an error.
 func (f Frame) MarshalBinary() ([]byte, error) {
@@ -47,6 +50,7 @@ func (f Frame) MarshalBinary() ([]byte, error) {
 	data := make([]byte, 0, frameHeadBytes+len(f.Type)+frameSizeBytes+len(f.Body))
 	data = append(data, frameVersion)
 	data = append(data, f.Session[:]...)
+	data = append(data, f.Armed[:]...)
 	data = append(data, byte(f.From), byte(f.To))
 	data = binary.BigEndian.AppendUint32(data, f.Seq)
 	data = append(data, byte(len(f.Type))) // #nosec G115 -- bounded by check
@@ -69,9 +73,10 @@ func (f *Frame) UnmarshalBinary(data []byte) error {
 	}
 	var got Frame
 	copy(got.Session[:], data[1:33])
-	got.From, got.To = Role(data[33]), Role(data[34])
-	got.Seq = binary.BigEndian.Uint32(data[35:39])
-	typeBytes := int(data[39])
+	copy(got.Armed[:], data[33:65])
+	got.From, got.To = Role(data[65]), Role(data[66])
+	got.Seq = binary.BigEndian.Uint32(data[67:71])
+	typeBytes := int(data[71])
 	rest := data[frameHeadBytes:]
 	if len(rest) < typeBytes+frameSizeBytes {
 		return frameError("the frame is cut short")

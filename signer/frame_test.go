@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func wantCode(t *testing.T, err error, code string) {
 }
 
 func someFrame() Frame {
-	return Frame{Session: [32]byte{1, 2, 3}, From: RoleRuntime, To: RoleCoSigner, Type: "sign3-theta", Seq: 258, Body: []byte("body")}
+	return Frame{Session: [32]byte{1, 2, 3}, Armed: [32]byte{4, 5, 6}, From: RoleRuntime, To: RoleCoSigner, Type: "sign3-theta", Seq: 258, Body: []byte("body")}
 }
 
 func TestAFrameHasOneEncoding(t *testing.T) {
@@ -29,7 +30,7 @@ func TestAFrameHasOneEncoding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "\x01\x01\x02\x03" + strings.Repeat("\x00", 29) + "\x01\x02\x00\x00\x01\x02\x0bsign3-theta\x00\x00\x00\x04body"
+	want := "\x02\x01\x02\x03" + strings.Repeat("\x00", 29) + "\x04\x05\x06" + strings.Repeat("\x00", 29) + "\x01\x02\x00\x00\x01\x02\x0bsign3-theta\x00\x00\x00\x04body"
 	if diff := cmp.Diff(want, string(data)); diff != "" {
 		t.Errorf("the encoding changed: peers of another version would not understand it (-want +got)\n%s", diff)
 	}
@@ -58,19 +59,19 @@ func TestHostileFramesAreRefused(t *testing.T) {
 	}
 	tests := map[string][]byte{
 		"nothing":                nil,
-		"another version":        change(0, 2),
-		"role 0":                 change(33, 0),
-		"role 4":                 change(34, 4),
-		"to oneself":             change(34, 1),
-		"no type":                change(39, 0),
-		"a longer type":          change(39, 200),
-		"capitals in the type":   change(40, 'S'),
-		"a long body":            change(51, 0xff),
+		"another version":        change(0, 1),
+		"role 0":                 change(65, 0),
+		"role 4":                 change(66, 4),
+		"to oneself":             change(66, 1),
+		"no type":                change(71, 0),
+		"a longer type":          change(71, 200),
+		"capitals in the type":   change(72, 'S'),
+		"a long body":            change(83, 0xff),
 		"one byte more":          append(bytes.Clone(good), 0),
 		"too long for any frame": make([]byte, FrameBytesMax+1),
 	}
 	for n := range good {
-		tests["cut to "+string(rune('0'+n/10))+string(rune('0'+n%10))] = good[:n]
+		tests[fmt.Sprintf("cut to %d bytes", n)] = good[:n]
 	}
 	for name, data := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +102,7 @@ func FuzzFrameDecoder(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(good)
-	f.Add(good[:40])
+	f.Add(good[:72])
 	f.Add([]byte{frameVersion})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var frame Frame

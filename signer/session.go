@@ -19,6 +19,13 @@ type Session struct {
 	// Epoch counts the refreshes of the wallet's shares. Shares of different epochs do not work together; binding
 	// the number makes that a refused frame instead of a failed proof.
 	Epoch uint32
+	// Derivation is which key under the wallet's root the session signs with. It is fixed before the first message: a
+	// session for one agent's key can never sign with another's.
+	Derivation Derivation
+	// Hurry, when not nil, says that the session is prepared ahead of its payment: until the channel is closed, frames
+	// that leave before the digest is fixed are held to a coarse raster, which hides how long secret arithmetic took, and
+	// the arithmetic yields to sessions that somebody waits for. It is this side's own affair and in no frame.
+	Hurry <-chan struct{}
 	// Self and Peer are the roles of this side and of the authenticated other side.
 	Self, Peer Role
 }
@@ -30,6 +37,11 @@ func (s Session) Check() error {
 	}
 	if !s.Self.Valid() || !s.Peer.Valid() || s.Self == s.Peer {
 		return inputError("session", "a session needs two different roles out of runtime, co-signer and recovery")
+	}
+	if s.Derivation.Path != "" {
+		if _, err := parsePath(s.Derivation.Path); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -46,10 +58,10 @@ func CheckSessionName(id [32]byte, wallet string) error {
 }
 
 // Binding is what every frame of the session carries in [Frame.Session]: a hash of the protocol, the id, the wallet,
-// the epoch and the two roles. A transport that carries several sessions routes by it.
+// the path, the epoch and the two roles. A transport that carries several sessions routes by it.
 func (s Session) Binding() [32]byte {
 	low, high := min(s.Self, s.Peer), max(s.Self, s.Peer)
-	return BindSession("purser/mpc/v1/sign/ecdsa-secp256k1", s.ID, s.Wallet, s.Epoch, low, high)
+	return BindSession("purser/mpc/v2/sign/ecdsa-secp256k1:"+s.Derivation.Path, s.ID, s.Wallet, s.Epoch, low, high)
 }
 
 // BindSession hashes a protocol name, a session and the roles in it, with every variable part preceded by its length, so that no two sessions share an encoding.

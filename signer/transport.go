@@ -22,6 +22,10 @@ type Transport interface {
 	Send(ctx context.Context, frame Frame) error
 	// Receive waits for the next frame. What it returns is a claim: the guard checks it.
 	Receive(ctx context.Context) (Frame, error)
+	// Done is closed when the transport has ended, by either side. A session that waits for its digest watches it.
+	Done() <-chan struct{}
+	// Close ends the transport for both sides. It may be called more than once.
+	Close() error
 }
 
 // PipeEnd is one end of an in-memory transport. It is safe for concurrent use.
@@ -80,11 +84,20 @@ func (p *PipeEnd) Receive(ctx context.Context) (Frame, error) {
 	case data := <-p.in:
 		return decodeFrame(data)
 	case <-p.closed.done:
-		return Frame{}, ErrTransportClosed
+		// The last frame and the end may have come together.
+		select {
+		case data := <-p.in:
+			return decodeFrame(data)
+		default:
+			return Frame{}, ErrTransportClosed
+		}
 	case <-ctx.Done():
 		return Frame{}, ctx.Err()
 	}
 }
+
+// Done is closed with the transport.
+func (p *PipeEnd) Done() <-chan struct{} { return p.closed.done }
 
 // Close ends the transport for both sides. Frames already queued can still be received. It never fails and may be
 // called more than once.

@@ -69,22 +69,57 @@ type PayParams struct {
 	Purpose   string     `json:"purpose,omitempty"`
 	// Required is the PAYMENT-REQUIRED header that the agent received, for authorize.
 	Required string `json:"payment_required,omitempty"`
+	// Signed is the agent's own signature: abi.AgentRequest in base64, as signer/request makes it. An agent that is known
+	// by a key has to send it, another must not.
+	Signed string `json:"signed,omitempty"`
 }
 
 // AgentView is an agent as the operator sees it. Its token is shown once, when it is made.
 type AgentView struct {
-	ID      string   `json:"id"`
-	Wallet  string   `json:"wallet"`
+	ID     string `json:"id"`
+	Wallet string `json:"wallet"`
+	// Derived says that it pays from a key of its own under the wallet. Address is the account to fund, on eip155 networks.
+	Derived bool     `json:"derived,omitempty"`
+	Address string   `json:"address,omitempty"`
 	Groups  []string `json:"groups,omitempty"`
 	Revoked bool     `json:"revoked"`
-	Token   string   `json:"token,omitempty"`
+	// Requests is how it proves that a request is its own; PublicKey the Ed25519 key it signs with, hex.
+	Requests  string `json:"requests,omitempty"`
+	PublicKey string `json:"public_key,omitempty"`
+	// Serial is that of the operators' enrolment in force; absent: none.
+	Serial uint64 `json:"enrolment_serial,omitempty"`
+	Token  string `json:"token,omitempty"`
 }
+
+// How an agent proves that a request is its own. A bearer token is the weaker way: whoever holds it, the runtime
+// included, can ask for anything that policy allows, and the co-signer has only the runtime's word for who asked.
+const (
+	RequestsSigned = "signed"
+	RequestsBearer = "bearer"
+)
 
 // AgentParams are the parameters of the agent operations.
 type AgentParams struct {
 	Agent  string   `json:"agent"`
 	Wallet string   `json:"wallet,omitempty"`
 	Groups []string `json:"groups,omitempty"`
+	// PublicKey is the Ed25519 key the agent signs its requests with, hex; absent: bearer mode.
+	PublicKey string `json:"public_key,omitempty"`
+	Derived   bool   `json:"derived,omitempty"`
+}
+
+// OrderParams hand over an operators' order. Groups, with an enrolment, are the agent's from now on.
+type OrderParams struct {
+	Order  *abi.Order `json:"order"`
+	Groups []string   `json:"groups,omitempty"`
+}
+
+// OrderView is an order that was accepted. Agent is whom an enrolment is about, with a token when it is new.
+type OrderView struct {
+	Kind    string     `json:"kind"`
+	Subject string     `json:"subject"`
+	Serial  uint64     `json:"serial"`
+	Agent   *AgentView `json:"agent,omitempty"`
 }
 
 // QuarantineView is a policy plugin that kept failing and is not called any more.
@@ -98,6 +133,22 @@ type QuarantineView struct {
 	By    string    `json:"by"`
 	Code  string    `json:"code"`
 	Since time.Time `json:"since"`
+}
+
+// MerchantView is an origin that took payments and did not deliver.
+type MerchantView struct {
+	Origin string `json:"origin"`
+	// Undelivered counts such payments in a row.
+	Undelivered uint64 `json:"undelivered"`
+	// LatchedBy is the policy whose breaker shut the origin out, at the payment and time given; absent: none did.
+	LatchedBy string     `json:"latched_by,omitempty"`
+	Payment   string     `json:"latched_payment,omitempty"`
+	Since     *time.Time `json:"latched_since,omitempty"`
+}
+
+// MerchantParams name one origin.
+type MerchantParams struct {
+	Origin string `json:"origin"`
 }
 
 // QuarantineParams name one quarantine. No agent is everybody's.

@@ -1,5 +1,5 @@
 // Package client is the Go client of the gateway, for agents and operators. It speaks HTTP for calls and WebSocket for
-// the stream; it holds no policy and no key.
+// the stream; it holds no policy, and no key but the one that an agent may sign its requests with.
 package client
 
 import (
@@ -48,6 +48,8 @@ type Client struct {
 	server string
 	token  Token
 	http   *http.Client
+	// sign completes the parameters of a payment; nil: they go as they are.
+	sign func(api.PayParams) (api.PayParams, error)
 }
 
 // New returns a client of a gateway such as http://127.0.0.1:4020. A nil http client means the default one.
@@ -67,12 +69,12 @@ func New(server string, token Token, httpClient *http.Client) (*Client, error) {
 
 // Pay has the runtime pay for a resource and returns the payment at rest. Repeat with the same key after any error.
 func (c *Client) Pay(ctx context.Context, params api.PayParams) (api.View, error) {
-	return post[api.View](ctx, c, "/v1/pay", params)
+	return c.payment(ctx, "/v1/pay", params)
 }
 
 // Authorize has the runtime sign a payment that the caller presents itself.
 func (c *Client) Authorize(ctx context.Context, params api.PayParams) (api.View, error) {
-	return post[api.View](ctx, c, "/v1/authorize", params)
+	return c.payment(ctx, "/v1/authorize", params)
 }
 
 // Payment reads one payment.
@@ -107,6 +109,17 @@ func (c *Client) Agents(ctx context.Context) ([]api.AgentView, error) {
 	return answer.Agents, err
 }
 
+// Agent reads one agent. Operators only.
+func (c *Client) Agent(ctx context.Context, agent string) (api.AgentView, error) {
+	return get[api.AgentView](ctx, c, "/v1/agents/"+url.PathEscape(agent))
+}
+
+// SubmitOrder hands over an operators' order. The token of an agent that an enrolment makes is in the answer and nowhere
+// else. Operators only.
+func (c *Client) SubmitOrder(ctx context.Context, params api.OrderParams) (api.OrderView, error) {
+	return post[api.OrderView](ctx, c, "/v1/orders", params)
+}
+
 // CreateAgent registers an agent; its token is in the answer and nowhere else.
 func (c *Client) CreateAgent(ctx context.Context, params api.AgentParams) (api.AgentView, error) {
 	return post[api.AgentView](ctx, c, "/v1/agents", params)
@@ -128,6 +141,19 @@ func (c *Client) Quarantines(ctx context.Context) ([]api.QuarantineView, error) 
 		Quarantine []api.QuarantineView `json:"quarantine"`
 	}](ctx, c, "/v1/quarantine")
 	return answer.Quarantine, err
+}
+
+// Merchants lists the origins that took payments and did not deliver. Operators only.
+func (c *Client) Merchants(ctx context.Context) ([]api.MerchantView, error) {
+	answer, err := get[struct {
+		Merchants []api.MerchantView `json:"merchants"`
+	}](ctx, c, "/v1/merchants")
+	return answer.Merchants, err
+}
+
+// ResetMerchant lets payments to an origin go on and returns what was held against it. Operators only.
+func (c *Client) ResetMerchant(ctx context.Context, origin string) (api.MerchantView, error) {
+	return post[api.MerchantView](ctx, c, "/v1/merchants/reset", api.MerchantParams{Origin: origin})
 }
 
 // ClearQuarantine has a plugin called again and returns what was cleared. Operators only.

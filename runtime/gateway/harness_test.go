@@ -43,8 +43,8 @@ policies:
 `
 )
 
-// shop answers for every resource server: /free costs nothing, /held costs a dollar to a payee nobody vouches for,
-// anything else does not answer.
+// shop answers for every resource server: /free costs nothing, /held costs a dollar to a payee nobody vouches for and
+// /cheap ten cents, anything else does not answer.
 type shop struct{}
 
 var _ settle.Protocol = shop{}
@@ -53,10 +53,14 @@ func (shop) Quote(_ context.Context, resource settle.Resource) (settle.Quoted, e
 	switch {
 	case strings.Contains(resource.URL, "/free"):
 		return settle.Quoted{Origin: "https://api.example.com", Free: &settle.Response{Status: http.StatusOK, Body: []byte("a present")}}, nil
-	case strings.Contains(resource.URL, "/held"):
+	case strings.Contains(resource.URL, "/held"), strings.Contains(resource.URL, "/cheap"):
+		price := uint64(1_000_000)
+		if strings.Contains(resource.URL, "/cheap") {
+			price = 100_000
+		}
 		return settle.Quoted{Origin: "https://api.example.com", Offers: []settle.Offer{{Quote: abi.Quote{
 			Requirement: []byte("{}"), Scheme: "exact", Network: baseNetwork, Asset: baseUSDC, Payee: "0x1111111111111111111111111111111111111111",
-			Amount: abi.NewAmount(1_000_000), TimeoutS: 60, ResourceURL: resource.URL,
+			Amount: abi.NewAmount(price), TimeoutS: 60, ResourceURL: resource.URL,
 		}}}}, nil
 	}
 	return settle.Quoted{}, &abi.Error{Code: "address_refused", Message: "nobody is there"}
@@ -79,13 +83,15 @@ func (nobody) Consult(context.Context, *abi.ConsultRequest) (*abi.Decision, erro
 	return nil, errAway
 }
 func (nobody) Arm(context.Context, *abi.ArmRequest) (*abi.Armed, error) { return nil, errAway }
-func (nobody) Join(context.Context, *abi.Armed, signer.Opening, signer.Transport) (signer.Opening, error) {
-	return signer.Opening{}, errAway
+func (nobody) Join(context.Context, *abi.SessionRequest, signer.Transport) (*abi.SessionAnswer, error) {
+	return nil, errAway
 }
+func (nobody) Disclaim(context.Context, *abi.Armed) (*abi.Tombstone, error) { return nil, errAway }
 
-func (nobody) Sign(context.Context, *abi.Armed) (signer.Signature, error) {
+func (nobody) Sign(context.Context, string, *abi.Armed) (signer.Signature, error) {
 	return signer.Signature{}, errAway
 }
+func (nobody) Expect(string)                             {}
 func (nobody) Head(context.Context) (settle.Head, error) { return settle.Head{}, errAway }
 func (nobody) Fate(context.Context, settle.Authorization) (settle.Fate, error) {
 	return settle.Fate{}, errAway
@@ -156,6 +162,12 @@ type door struct {
 
 func openDoor(t testing.TB, edit func(*Config)) *door {
 	t.Helper()
+	return openDoorTo(t, edit, func(*runtime.Config) {})
+}
+
+// openDoorTo is openDoor to a runtime that is configured otherwise.
+func openDoorTo(t testing.TB, edit func(*Config), change func(*runtime.Config)) *door {
+	t.Helper()
 	if loaded.err != nil {
 		t.Fatal(loaded.err)
 	}
@@ -167,11 +179,13 @@ func openDoor(t testing.TB, edit func(*Config)) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := runtime.Open(t.Context(), runtime.Config{
+	settings := runtime.Config{
 		Store: ledger, Agents: ledger, Rules: loaded.rule, CoSigner: nobody{}, CoSignerKey: identity.Public(), Identity: identity,
 		Wallets:  map[string]runtime.Account{"main": {Wallet: signer.Wallet{ID: "main"}, Signer: nobody{}}},
 		Protocol: shop{}, Chains: map[abi.Network]settle.Chain{baseNetwork: nobody{}},
-	})
+	}
+	change(&settings)
+	r, err := runtime.Open(t.Context(), settings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime"
 	"github.com/purserhq/purser/runtime/api"
-	"github.com/purserhq/purser/runtime/store"
 	"github.com/purserhq/purser/settle"
+	"github.com/purserhq/purser/signer/request"
 )
 
 // call is one request, however it came in.
@@ -39,11 +39,15 @@ var methods = map[string]method{
 	"approval.statement": (*Gateway).statement,
 	"approve":            (*Gateway).approve,
 	"agents.list":        (*Gateway).agents,
+	"agent.get":          (*Gateway).agent,
 	"agent.create":       (*Gateway).createAgent,
+	"order.submit":       (*Gateway).submitOrder,
 	"agent.rotate":       (*Gateway).rotateAgent,
 	"agent.revoke":       (*Gateway).revokeAgent,
 	"quarantine.list":    (*Gateway).quarantines,
 	"quarantine.clear":   (*Gateway).clearQuarantine,
+	"merchants.list":     (*Gateway).merchants,
+	"merchant.reset":     (*Gateway).resetMerchant,
 }
 
 // routes are the same operations over HTTP.
@@ -55,11 +59,15 @@ var routes = map[string]method{
 	"GET /v1/payments/{id}/statement": (*Gateway).statement,
 	"POST /v1/approvals":              (*Gateway).approve,
 	"GET /v1/agents":                  (*Gateway).agents,
+	"GET /v1/agents/{agent}":          (*Gateway).agent,
 	"POST /v1/agents":                 (*Gateway).createAgent,
+	"POST /v1/orders":                 (*Gateway).submitOrder,
 	"POST /v1/agents/{agent}/rotate":  (*Gateway).rotateAgent,
 	"POST /v1/agents/{agent}/revoke":  (*Gateway).revokeAgent,
 	"GET /v1/quarantine":              (*Gateway).quarantines,
 	"POST /v1/quarantine/clear":       (*Gateway).clearQuarantine,
+	"GET /v1/merchants":               (*Gateway).merchants,
+	"POST /v1/merchants/reset":        (*Gateway).resetMerchant,
 	"GET /v1/events":                  (*Gateway).events,
 }
 
@@ -141,6 +149,11 @@ func (g *Gateway) submit(c call, params api.PayParams, ask runtime.Ask) (any, er
 	}
 	ask.Resource = settle.Resource{Method: params.Method, URL: params.URL, Header: params.Header, Body: params.Body}
 	ask.AmountMax, ask.Purpose = params.AmountMax, params.Purpose
+	if params.Signed != "" {
+		if ask.Signed, err = request.Decode(params.Signed); err != nil {
+			return nil, err
+		}
+	}
 	done, err := g.config.Runtime.Submit(c.ctx, agent, params.Key, ask)
 	if err != nil {
 		return nil, err
@@ -222,67 +235,6 @@ func (g *Gateway) approve(c call) (any, error) {
 		return nil, err
 	}
 	return c.view(p), nil
-}
-
-func (g *Gateway) agents(c call) (any, error) {
-	if !c.who.operator {
-		return nil, forbidden("only the operator lists agents")
-	}
-	agents, err := g.config.Runtime.ListAgents(c.ctx)
-	if err != nil {
-		return nil, err
-	}
-	views := make([]api.AgentView, 0, len(agents))
-	for _, agent := range agents {
-		views = append(views, agentView(agent))
-	}
-	return map[string]any{"agents": views}, nil
-}
-
-func agentView(agent store.Agent) api.AgentView {
-	return api.AgentView{ID: agent.ID, Wallet: agent.Wallet, Groups: agent.Groups, Revoked: agent.Revoked}
-}
-
-func (g *Gateway) agentParams(c call) (api.AgentParams, error) {
-	var params api.AgentParams
-	if !c.who.operator {
-		return params, forbidden("only the operator manages agents")
-	}
-	err := c.decode(&params)
-	params.Agent = c.path("agent", params.Agent)
-	return params, err
-}
-
-func (g *Gateway) createAgent(c call) (any, error) {
-	params, err := g.agentParams(c)
-	if err != nil {
-		return nil, err
-	}
-	token, err := g.config.Runtime.CreateAgent(c.ctx, params.Agent, params.Wallet, params.Groups)
-	if err != nil {
-		return nil, err
-	}
-	return api.AgentView{ID: params.Agent, Wallet: params.Wallet, Groups: params.Groups, Token: token.Reveal()}, nil
-}
-
-func (g *Gateway) rotateAgent(c call) (any, error) {
-	params, err := g.agentParams(c)
-	if err != nil {
-		return nil, err
-	}
-	token, err := g.config.Runtime.RotateAgent(c.ctx, params.Agent)
-	if err != nil {
-		return nil, err
-	}
-	return api.AgentView{ID: params.Agent, Token: token.Reveal()}, nil
-}
-
-func (g *Gateway) revokeAgent(c call) (any, error) {
-	params, err := g.agentParams(c)
-	if err != nil {
-		return nil, err
-	}
-	return api.AgentView{ID: params.Agent, Revoked: true}, g.config.Runtime.RevokeAgent(c.ctx, params.Agent)
 }
 
 // view is a payment as the caller may see it.

@@ -43,19 +43,22 @@ func statementMessage(statement abi.ApprovalStatement) ([]byte, error) {
 	return message, nil
 }
 
-// CheckStatement refuses a statement that is not signed by an approver of the agent's policy, is about another
-// payment or other terms, or has expired. It says nothing about the amount: the rules compare that with the price
-// of the moment.
-func (j *Judge) CheckStatement(statement abi.ApprovalStatement, intent abi.Intent, now time.Time) error {
+// CheckStatement refuses a statement that is not signed by an approver of the agent's policy, is signed by the agent's
+// own key (requester, empty for none), is about another payment or other terms, or has expired. It says nothing about
+// the amount: the rules compare that with the price of the moment.
+func (j *Judge) CheckStatement(statement abi.ApprovalStatement, intent abi.Intent, requester ed25519.PublicKey, now time.Time) error {
 	policy, ok := j.bundle.For(intent.Agent)
 	if !ok {
 		return badStatement("agent", "no policy names the payment's agent")
 	}
-	return j.checkStatement(policy, statement, intent, now)
+	return j.checkStatement(policy, statement, intent, requester, now)
 }
 
-func (j *Judge) checkStatement(policy *rules.Policy, statement abi.ApprovalStatement, intent abi.Intent, now time.Time) error {
+func (j *Judge) checkStatement(policy *rules.Policy, statement abi.ApprovalStatement, intent abi.Intent, requester ed25519.PublicKey, now time.Time) error {
 	key := approverKey(policy, statement.Approver)
+	if key != nil && requester.Equal(key) {
+		return badStatement("approver", "the approver's key is the key of the agent that asks")
+	}
 	message, err := statementMessage(statement)
 	if key == nil || err != nil || !ed25519.Verify(key, message, statement.Signature) {
 		return badStatement("signature", "the statement is not signed by an approver of this policy")
@@ -100,7 +103,7 @@ func badStatement(where, message string) error {
 func (j *Judge) approvals(policy *rules.Policy, c Case, now time.Time) []abi.Approval {
 	var valid []abi.Approval
 	for _, statement := range c.Approvals[:min(len(c.Approvals), abi.ApprovalsMax)] {
-		if statement.Approve && j.checkStatement(policy, statement, c.Intent, now) == nil {
+		if statement.Approve && j.checkStatement(policy, statement, c.Intent, c.Requester, now) == nil {
 			valid = append(valid, abi.Approval{Approver: statement.Approver, AmountMax: statement.AmountMax, ExpiresUnixS: statement.ExpiresUnixS})
 		}
 	}

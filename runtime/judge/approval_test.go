@@ -40,7 +40,7 @@ func signed(t testing.TB, name string, c Case, edit func(*abi.ApprovalStatement)
 func TestAStatementIsTakenForExactlyThePaymentItNames(t *testing.T) {
 	j := mustJudge(t, priceSanity(t))
 	c := caseOf(8)
-	if err := j.CheckStatement(signed(t, "ada", c, nil), c.Intent, testNow); err != nil {
+	if err := j.CheckStatement(signed(t, "ada", c, nil), c.Intent, nil, testNow); err != nil {
 		t.Fatal(err)
 	}
 	for where, edit := range map[string]func(*abi.ApprovalStatement){
@@ -53,7 +53,7 @@ func TestAStatementIsTakenForExactlyThePaymentItNames(t *testing.T) {
 		"resource_url":   func(s *abi.ApprovalStatement) { s.ResourceURL += "?other" },
 		"expires_unix_s": func(s *abi.ApprovalStatement) { s.ExpiresUnixS = unixOf(testNow) },
 	} {
-		err := j.CheckStatement(signed(t, "ada", c, edit), c.Intent, testNow)
+		err := j.CheckStatement(signed(t, "ada", c, edit), c.Intent, nil, testNow)
 		if coded, ok := err.(*abi.Error); !ok || coded.Code != "approval_invalid" || coded.Where != where { //nolint:errorlint // the error itself
 			t.Errorf("%s: %v", where, err)
 		}
@@ -86,7 +86,7 @@ func TestAForgedStatementIsRefused(t *testing.T) {
 		forged := good
 		forged.Signature = slices.Clone(good.Signature)
 		edit(&forged)
-		if err := j.CheckStatement(forged, c.Intent, testNow); abi.CodeOf(err) != "approval_invalid" {
+		if err := j.CheckStatement(forged, c.Intent, nil, testNow); abi.CodeOf(err) != "approval_invalid" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -5,6 +5,7 @@ package judge
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"time"
 
@@ -31,6 +32,8 @@ type Case struct {
 	Intent    abi.Intent
 	Quote     abi.Quote
 	Approvals []abi.ApprovalStatement
+	// Requester is the agent's own Ed25519 key, empty when it has none: whoever holds it approves nothing.
+	Requester ed25519.PublicKey
 	// SignedRequest says that the agent's own signature on the request was verified.
 	SignedRequest bool
 	// Side names who judges: abi's "runtime" or "cosigner".

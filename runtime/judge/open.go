@@ -38,12 +38,6 @@ func Open(ctx context.Context, host *Host, source Source) (_ *Judge, err error) 
 		return nil, err
 	}
 	for _, policy := range spec.Policies {
-		if policy.Breaker.PaidUndelivered > 0 {
-			return nil, &abi.Error{
-				Code: "breaker_unavailable", Where: policy.Name + ".breaker", Message: "nothing in this version counts undelivered payments, so the breaker would protect nobody",
-				Fix: "remove the breaker; max_transactions_per_hour counts failed deliveries too",
-			}
-		}
 		if host == nil && len(policy.Plugins) > 0 {
 			return nil, fmt.Errorf("open judge: policy %s names plugins, and there is no host for them", policy.Name)
 		}

@@ -75,7 +75,7 @@ func (j *Judge) replayUnasked(ctx context.Context, recorded *abi.Decision) (*abi
 	}
 	reason := recorded.Verdicts[0].Reasons[0]
 	if reason.Code != abi.ReasonNoPolicy {
-		if reason.Code != rules.ReasonRequestMalformed && reason.Rule != "budgets" {
+		if reason.Code != rules.ReasonRequestMalformed && !slices.Contains(hostRules, reason.Rule) {
 			return nil, nil, notReplayable("it was made from no request, which %.80q does not explain", reason.Code)
 		}
 		made := j.denied(Case{Side: recorded.Side}, reason).Decision
@@ -88,6 +88,10 @@ func (j *Judge) replayUnasked(ctx context.Context, recorded *abi.Decision) (*abi
 	ruling, err := j.Rule(ctx, nil, Case{Intent: abi.Intent{Agent: reason.Observed}, Side: recorded.Side})
 	return &ruling.Decision, nil, err
 }
+
+// hostRules name what a host denies by before it asks any policy: budgets that cannot count the payment, operators'
+// orders, the other side's ledger, the clock. A replay cannot know them again and takes the record's word for a denial.
+var hostRules = []string{"budgets", "orders", "ledgers", "clock"}
 
 // retrial is one decision that is made again.
 type retrial struct {

@@ -27,7 +27,7 @@ func (c *compiler) limits(found map[string]field, by rules.By) (transactionMax *
 		}
 	}
 	if f, ok := found["budgets"]; ok {
-		const named = 2 // the two with a key of their own
+		const named = 3 // the two with a key of their own, and the one that is added
 		for _, item := range c.items(f.value, "budgets", rules.BudgetsMax-named) {
 			b := c.budget(item, by)
 			if b.Name != "" && slices.ContainsFunc(budgets, func(other rules.BudgetSpec) bool { return other.Name == b.Name }) {
@@ -51,8 +51,8 @@ func (c *compiler) budget(n *yaml.Node, by rules.By) rules.BudgetSpec {
 	c.need(n, "the budget", found, "name", "limit", "window")
 	b := rules.BudgetSpec{By: by, Unit: rules.UnitUSDC}
 	if f, ok := found["name"]; ok {
-		if b.Name, _ = c.name(f.value, "the budget's name"); b.Name == rules.BudgetDaily || b.Name == rules.BudgetHourly {
-			c.fail(f.value, "name_reserved", fmt.Sprintf("%q is a key of the policy itself", b.Name), "choose another name")
+		if b.Name, _ = c.name(f.value, "the budget's name"); b.Name == rules.BudgetDaily || b.Name == rules.BudgetHourly || b.Name == rules.BudgetExposure {
+			c.fail(f.value, "name_reserved", fmt.Sprintf("%q is a budget of purser's own", b.Name), "choose another name")
 			b.Name = ""
 		}
 	}
@@ -68,6 +68,9 @@ func (c *compiler) budget(n *yaml.Node, by rules.By) rules.BudgetSpec {
 	}
 	if f, ok := found["window"]; ok {
 		b.Window = c.window(f.value)
+	}
+	if b.Unit == store.UnitCount && b.Window == store.Open().String() {
+		c.fail(n, "window_invalid", "a count is final at once, so none is ever open", "count in usdc, or use another window")
 	}
 	if f, ok := found["by"]; ok {
 		words := []string{string(rules.ByAgent), string(rules.ByTenant), string(rules.ByPayee), string(rules.ByPolicy)}

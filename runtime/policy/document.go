@@ -46,6 +46,7 @@ func (c *compiler) document(root *yaml.Node) {
 		c.fail(root, "policy_empty", "the file holds no policy", "start with `version: 1`, or with `max_transaction_usdc:`")
 	}
 	c.tenantCeiling(root, top)
+	c.exposure()
 }
 
 func (c *compiler) structured(root *yaml.Node, top map[string]field) {

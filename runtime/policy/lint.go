@@ -20,17 +20,13 @@ func (c *compiler) lint(n *yaml.Node, found map[string]field, p rules.PolicySpec
 	if _, written := found["max_transaction_usdc"]; !written {
 		c.warn(n, abi.ReasonNoLimit, "without max_transaction_usdc every payment is denied", "add `max_transaction_usdc:`")
 	}
-	spends := func(b rules.BudgetSpec) bool { return b.Unit == rules.UnitUSDC && b.By != rules.ByPayee }
+	spends := rules.BudgetSpec.LimitsSpending
 	if !slices.ContainsFunc(p.Budgets, spends) {
 		c.warn(n, abi.ReasonNoLimit, "without a limit on spending over time every payment is denied", "add `daily_spending_limit:`")
 	}
 	if p.ApprovalAbove != nil && p.TransactionMax != nil && p.ApprovalAbove.Cmp(*p.TransactionMax) >= 0 {
 		c.warn(at("require_human_approval_above"), "rule_unreachable", "no payment is both above this and within max_transaction_usdc",
 			"raise max_transaction_usdc, or lower this")
-	}
-	if f, ok := found["breaker"]; ok {
-		c.warn(f.value, "breaker_unavailable", "this version does not count undelivered payments: purser refuses to serve this policy",
-			"remove the breaker; max_transactions_per_hour counts failed deliveries too")
 	}
 	if p.Evidence == abi.EvidenceAsserted {
 		c.warn(at("evidence_min"), "evidence_weak", "a payee that somebody merely names is paid without asking", "use fetched, signed_offer or pinned")
@@ -46,7 +42,7 @@ func (c *compiler) lint(n *yaml.Node, found map[string]field, p rules.PolicySpec
 
 // tenantCeiling wants a root ceiling over all agents, present and future.
 func (c *compiler) tenantCeiling(root *yaml.Node, top map[string]field) {
-	if slices.ContainsFunc(c.spec.Tenant.Budgets, func(b rules.BudgetSpec) bool { return b.Unit == rules.UnitUSDC }) {
+	if slices.ContainsFunc(c.spec.Tenant.Budgets, rules.BudgetSpec.LimitsSpending) {
 		return
 	}
 	at := root

@@ -261,6 +261,7 @@ policies:
 		"tenant.daily_spending_limit own true",
 		"p.max_transaction_usdc own true",
 		"p.daily_spending_limit own true",
+		"p.merchant_exposure own true",
 		"p.allowed_recipients 0x00000000000000000000000000000000000000bb own true",
 		"p.allowed_recipients https://other.example.com asserted false",
 		"p.allowed_recipients https://pinned.example.com own true",

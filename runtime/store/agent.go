@@ -14,9 +14,14 @@ type Agent struct {
 	PublicKey []byte
 	Groups    []string
 	Tier      string
-	// Wallet names the wallet it pays from.
+	// Wallet names the wallet it pays from. Derived says that it pays from a key of its own under that wallet, which
+	// has an address of its own; otherwise from the wallet itself.
 	Wallet  string
+	Derived bool
 	Revoked bool
+	// Enrolment is the order (abi.Order) by which operators made it known, empty when nobody ordered it. It carries the
+	// serial that a later order must exceed.
+	Enrolment []byte
 	// Version counts changes, from 1. Created is ledger time.
 	Version uint64
 	Created time.Time

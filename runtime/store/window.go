@@ -18,6 +18,8 @@ type Window struct {
 	unit string
 	// zone is an IANA name, so that a window compares equal wherever it was parsed.
 	zone string
+	// open is the window of what is not decided, whenever it was reserved.
+	open bool
 }
 
 // Bounds of a rolling window. Below a minute the buckets are coarser than the window; above a year the operator
@@ -35,15 +37,21 @@ func Rolling(length time.Duration) (Window, error) {
 	return Window{rolling: length}, nil
 }
 
+// Open counts reservations of money that are neither settled nor released: what could still be lost to whoever holds the
+// authorizations. It counts no payments: a count is final at once.
+func Open() Window { return Window{open: true} }
+
 // Lifetime counts every reservation ever made.
 func Lifetime() Window { return Window{} }
 
-// ParseWindow reads "rolling 24h", "calendar day UTC", "calendar month Europe/Berlin" or "lifetime".
+// ParseWindow reads "rolling 24h", "calendar day UTC", "calendar month Europe/Berlin", "lifetime" or "open".
 func ParseWindow(s string) (Window, error) {
 	fields := strings.Fields(s)
 	switch {
 	case len(fields) == 1 && fields[0] == "lifetime":
 		return Lifetime(), nil
+	case len(fields) == 1 && fields[0] == openWord:
+		return Open(), nil
 	case len(fields) == 2 && fields[0] == "rolling":
 		length, err := time.ParseDuration(fields[1])
 		if err != nil {
@@ -53,8 +61,10 @@ func ParseWindow(s string) (Window, error) {
 	case len(fields) == 3 && fields[0] == "calendar":
 		return calendar(fields[1], fields[2])
 	}
-	return Window{}, windowError(s, `write "rolling 24h", "calendar month Europe/Berlin" or "lifetime"`)
+	return Window{}, windowError(s, `write "rolling 24h", "calendar month Europe/Berlin", "lifetime" or "open"`)
 }
+
+const openWord = "open"
 
 func calendar(unit, zone string) (Window, error) {
 	if unit != "day" && unit != "week" && unit != "month" {
@@ -77,6 +87,8 @@ func (w Window) String() string {
 		return "rolling " + shortDuration(w.rolling)
 	case w.unit != "":
 		return "calendar " + w.unit + " " + w.zone
+	case w.open:
+		return openWord
 	default:
 		return "lifetime"
 	}
@@ -98,7 +110,7 @@ func (w Window) Start(now time.Time) time.Time {
 	if w.rolling > 0 {
 		return now.Add(-w.rolling)
 	}
-	if w.unit == "" {
+	if w.unit == "" { // an open reservation counts whenever it was made
 		return time.Time{}
 	}
 	zone, err := location(w.zone)
@@ -164,11 +176,17 @@ const (
 // BucketOf returns the start of the bucket of the given width that holds t.
 func BucketOf(t time.Time, width time.Duration) time.Time { return t.UTC().Truncate(width) }
 
+// openFrom is after every bucket: ledgers keep no time past the year 9999.
+var openFrom = BucketOf(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), FineBucket)
+
 // Buckets says how to read a window at now: which bucket width, and the first bucket that counts. All is true for
 // the lifetime window, which reads the meter's running total.
 func (w Window) Buckets(now time.Time) (width time.Duration, from time.Time, all bool) {
 	if w == Lifetime() {
 		return 0, time.Time{}, true
+	}
+	if w.open { // no bucket starts there, and every open reservation is older
+		return FineBucket, openFrom, false
 	}
 	start := w.Start(now)
 	width = CoarseBucket

@@ -2,7 +2,6 @@ package cosigner
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"strings"
 	"time"
@@ -23,8 +22,9 @@ const (
 
 // Arm promises one digest for a payment. Decision, reservation and promise become durable together, before the answer
 // leaves.
-func (c *CoSigner) Arm(ctx context.Context, request *abi.ArmRequest) (*abi.Armed, error) {
-	claim := claimed{intent: request.Intent, quote: request.Quote, approvals: request.Approvals}
+func (c *CoSigner) Arm(ctx context.Context, request *abi.ArmRequest) (_ *abi.Armed, err error) {
+	defer func() { c.refused(ctx, askedFor("arm", request.Intent), err) }()
+	claim := claimed{intent: request.Intent, quote: request.Quote, approvals: request.Approvals, wallet: request.Wallet}
 	if err := c.check(claim); err != nil {
 		return nil, err
 	}
@@ -32,17 +32,25 @@ func (c *CoSigner) Arm(ctx context.Context, request *abi.ArmRequest) (*abi.Armed
 	if err != nil {
 		return nil, err
 	}
+	// A promise that exists stands, whatever became of the agent or its request since: asked again, it is the same.
 	if before, err := c.promiseOf(ctx, request, digest); before != nil || err != nil {
 		return before, err
 	}
+	if claim.signed, err = c.verify(ctx, claim.intent); err != nil {
+		return nil, err
+	}
+	wallet, err := c.armWallet(ctx, request)
+	if err != nil {
+		return nil, err
+	}
 	j, release := c.judge.Acquire()
 	defer release()
-	transfer, err := c.decode(j, request)
+	transfer, err := c.decode(j, request, wallet)
 	if err != nil {
 		return nil, err
 	}
 	for range roomMissesMax {
-		promise, err := c.promise(ctx, j, claim, request, transfer, digest)
+		promise, err := c.promise(ctx, j, claim, request, wallet, transfer, digest)
 		var full *store.NoRoomError
 		if errors.As(err, &full) || errors.Is(err, store.ErrConflict) {
 			if before, err := c.promiseOf(ctx, request, digest); before != nil || err != nil {
@@ -79,24 +87,20 @@ func (c *CoSigner) promiseOf(ctx context.Context, request *abi.ArmRequest, diges
 }
 
 // decode reads what would be signed, natively, and compares every field with the intent.
-func (c *CoSigner) decode(j *judge.Judge, request *abi.ArmRequest) (preimage.Transfer, error) {
-	key, ok := c.config.Keys[request.Wallet]
-	if !ok {
-		return preimage.Transfer{}, invalid("wallet", "this co-signer holds no share of the wallet")
-	}
+func (c *CoSigner) decode(j *judge.Judge, request *abi.ArmRequest, wallet signer.Wallet) (preimage.Transfer, error) {
 	transfer, err := preimage.Decode(request.Kind, request.Preimage, j.Tokens())
 	if err != nil {
 		return preimage.Transfer{}, err
 	}
-	if err := key.Wallet.MaySign(transfer.Token.Asset.Network()); err != nil {
+	if err := wallet.MaySign(transfer.Token.Asset.Network()); err != nil {
 		return preimage.Transfer{}, err
 	}
 	now := uint64(c.config.Now().Unix()) //nolint:gosec // after 1970
-	return transfer, preimage.Matches(transfer, request.Intent, key.Wallet.Address, request.Entropy, now, j.ValidityMax(request.Intent.Agent))
+	return transfer, preimage.Matches(transfer, request.Intent, wallet.Address, request.Entropy, now, j.ValidityMax(request.Intent.Agent))
 }
 
 // promise judges once and, when allowed, reserves and promises in one transaction.
-func (c *CoSigner) promise(ctx context.Context, j *judge.Judge, claim claimed, request *abi.ArmRequest, transfer preimage.Transfer, digest [32]byte) (*abi.Armed, error) {
+func (c *CoSigner) promise(ctx context.Context, j *judge.Judge, claim claimed, request *abi.ArmRequest, wallet signer.Wallet, transfer preimage.Transfer, digest [32]byte) (*abi.Armed, error) {
 	ruling, err := c.rule(ctx, j, claim)
 	if err != nil {
 		return nil, err
@@ -121,7 +125,10 @@ func (c *CoSigner) promise(ctx context.Context, j *judge.Judge, claim claimed, r
 	if promised(row.State) {
 		return nil, store.ErrConflict
 	}
-	promise, err := c.signPromise(ctx, request, ruling.Decision, transfer, digest)
+	if err := c.checkPeer(ctx, j, claim, row, request); err != nil {
+		return nil, err
+	}
+	promise, err := c.signPromise(ctx, request, ruling.Decision, wallet, transfer, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -134,10 +141,11 @@ func (c *CoSigner) promise(ctx context.Context, j *judge.Judge, claim claimed, r
 	if _, err := c.config.Store.Commit(ctx, next); err != nil {
 		return nil, err
 	}
+	c.sessions.promised(promise, expiry(r), c.config.Now())
 	return promise, nil
 }
 
-func (c *CoSigner) signPromise(ctx context.Context, request *abi.ArmRequest, decision abi.Decision, transfer preimage.Transfer, digest [32]byte) (*abi.Armed, error) {
+func (c *CoSigner) signPromise(ctx context.Context, request *abi.ArmRequest, decision abi.Decision, wallet signer.Wallet, transfer preimage.Transfer, digest [32]byte) (*abi.Armed, error) {
 	promise, err := signer.Promise(request, digest, transfer.ValidBefore)
 	if err != nil {
 		return nil, err
@@ -150,9 +158,13 @@ func (c *CoSigner) signPromise(ctx context.Context, request *abi.ArmRequest, dec
 	if err != nil {
 		return nil, err
 	}
+	head, err := c.peer.Head(ctx, facts.Position)
+	if err != nil {
+		return nil, err
+	}
 	promise.CosignerPolicySHA256, promise.CosignerDecisionSHA256 = decision.PolicySHA256, decisionHash[:]
-	promise.CosignerStore, promise.CosignerHead = c.config.Store.ID(), binary.BigEndian.AppendUint64(nil, facts.Position)
-	promise.Epoch = uint64(c.config.Keys[request.Wallet].Wallet.Epoch)
+	promise.CosignerStore, promise.CosignerHead = c.config.Store.ID(), head.Bytes()
+	promise.Path, promise.Epoch = wallet.Derivation.Path, uint64(wallet.Epoch)
 	return promise, signer.SignArmed(promise, signer.RoleCoSigner, c.config.Identity)
 }
 

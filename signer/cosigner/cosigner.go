@@ -16,8 +16,11 @@ import (
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/internal/preimage"
 	"github.com/purserhq/purser/runtime/judge"
+	"github.com/purserhq/purser/runtime/peer"
 	"github.com/purserhq/purser/runtime/store"
 	"github.com/purserhq/purser/signer"
+	"github.com/purserhq/purser/signer/order"
+	"github.com/purserhq/purser/signer/standing"
 )
 
 // Config is what a co-signer is made of. Fields without a default are required.
@@ -35,8 +38,20 @@ type Config struct {
 	RuntimeKey ed25519.PublicKey
 	// Keys are the wallets it holds a share of, by wallet id.
 	Keys map[string]Key
+	// Agents is this side's own registry, in the database of Store, and Operators who may enrol agents in it. Without
+	// operators nobody is enrolled, and the runtime's word says who pays: for one process alone. With them Agents is
+	// required.
+	Agents    store.Agents
+	Operators order.Operators
+	// PolicyOrders lets no policy serve but the newest that operators released by an order. Default: whatever is loaded
+	// serves.
+	PolicyOrders bool
+	// RuntimeStore, when set, pins the id of the runtime's ledger. Otherwise the first promise does.
+	RuntimeStore string
 	// Chains tell what became of an authorization: the only way budget returns here.
 	Chains map[abi.Network]Liveness
+	// ReadyMax is how many prepared sessions of one key may wait for a digest. Default 2.
+	ReadyMax int
 	// Now and Random are the clock and the entropy. Defaults: the system's.
 	Now    func() time.Time
 	Random io.Reader
@@ -53,29 +68,28 @@ type Key struct {
 // Liveness is the co-signer's own port to a network. An authorization is dead only when a finalized block proves it.
 type Liveness interface {
 	Life(ctx context.Context, transfer preimage.Transfer) (abi.Life, error)
+	// Head is the newest block's number and time.
+	Head(ctx context.Context) (number uint64, at time.Time, err error)
 }
 
 const (
 	defaultTenant = "default"
-	// sessionsMax bounds signing sessions at once: one costs about half a second of a core.
-	sessionsMax = 64
-	// sessionTimeMax bounds one session.
-	sessionTimeMax = 30 * time.Second
 )
 
 // CoSigner is the second party. Its methods are safe for concurrent use.
 type CoSigner struct {
 	config Config
 	judge  *judge.Current[*judge.Judge]
-	// places bounds sessions.
-	places chan struct{}
+	orders *standing.Orders
+	peer   *peer.Memory
+	clocks *clocks
 
 	life    context.Context
 	end     context.CancelFunc
 	working sync.WaitGroup
 
-	mu     sync.Mutex
-	closed bool
+	sessions *sessions
+	refusals refusals
 }
 
 var _ signer.CoSigner = (*CoSigner)(nil)
@@ -84,6 +98,9 @@ var _ signer.CoSigner = (*CoSigner)(nil)
 func Open(ctx context.Context, config Config) (*CoSigner, error) {
 	if config.Tenant == "" {
 		config.Tenant = defaultTenant
+	}
+	if config.ReadyMax == 0 {
+		config.ReadyMax = readyMaxDefault
 	}
 	if config.Now == nil {
 		config.Now = time.Now
@@ -97,16 +114,28 @@ func Open(ctx context.Context, config Config) (*CoSigner, error) {
 	switch {
 	case config.Store == nil, config.Judge == nil, len(config.Keys) == 0, len(config.Chains) == 0:
 		return nil, fmt.Errorf("open co-signer: Store, Judge, Keys and Chains are required")
+	case config.PolicyOrders && len(config.Operators.Keys) == 0:
+		return nil, fmt.Errorf("open co-signer: Operators are required with PolicyOrders")
 	case len(config.RuntimeKey) != ed25519.PublicKeySize:
 		return nil, fmt.Errorf("open co-signer: RuntimeKey has %d bytes, want %d", len(config.RuntimeKey), ed25519.PublicKeySize)
+	}
+	if err := checkOperators(config); err != nil {
+		return nil, err
 	}
 	for id, key := range config.Keys {
 		if id != key.Wallet.ID || string(key.Engine.PublicKey()) != string(key.Wallet.PublicKey) {
 			return nil, fmt.Errorf("open co-signer: wallet %s: the keyshare belongs to another wallet", id)
 		}
 	}
+	orders, err := standing.Open(ctx, standing.Config{
+		Side: judge.CoSigner, Tenant: config.Tenant, Store: config.Store, Operators: config.Operators, Now: config.Now, Log: config.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open co-signer: %w", err)
+	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	c := &CoSigner{config: config, life: life, end: end, places: make(chan struct{}, sessionsMax)}
+	c := &CoSigner{config: config, orders: orders, life: life, end: end, sessions: newSessions(life, config.ReadyMax, config.Keys)}
+	c.peer, c.clocks = newPeer(config), newClocks(config)
 	c.judge = judge.NewCurrent(config.Judge, config.Drained)
 	c.working.Add(1)
 	go func() { defer c.working.Done(); c.patrol() }()
@@ -115,9 +144,15 @@ func Open(ctx context.Context, config Config) (*CoSigner, error) {
 
 // Reload makes later decisions use another policy bundle and its plugins. A decision that is under way finishes with
 // those it began with, and a quarantine stays with the module that earned it. drained, which may be nil, is called once,
-// after yet another judge took this one's place and the last decision that began with it is recorded.
-func (c *CoSigner) Reload(j *judge.Judge, drained func()) {
+// after yet another judge took this one's place and the last decision that began with it is recorded. Where operators
+// release policies, one that is not their newest is refused with code "policy_unreleased": the judge before it stays, the
+// caller keeps j, and drained is not called.
+func (c *CoSigner) Reload(ctx context.Context, j *judge.Judge, drained func()) error {
+	if err := c.mayServe(ctx, j); err != nil {
+		return err
+	}
 	c.judge.Swap(j, func(before *judge.Judge) { j.Succeed(before) }, drained)
+	return nil
 }
 
 // Quarantines lists the policy plugins that this side does not call any more because they kept failing.
@@ -136,21 +171,9 @@ func (c *CoSigner) ClearQuarantine(policy, plugin, agent string) {
 	c.config.Log.Info("plugin quarantine cleared", "policy", policy, "plugin", plugin, "for_agent", agent)
 }
 
-// begin counts one more session, unless Close was called: whoever waits for the sessions must not meet a new one.
-func (c *CoSigner) begin() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.closed {
-		c.working.Add(1)
-	}
-	return !c.closed
-}
-
 // Close cuts sessions off and waits for them.
 func (c *CoSigner) Close() error {
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
+	c.sessions.close()
 	c.end()
 	c.working.Wait()
 	return nil

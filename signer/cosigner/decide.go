@@ -6,13 +6,21 @@ import (
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/runtime/judge"
+	"github.com/purserhq/purser/runtime/peer"
 	"github.com/purserhq/purser/runtime/store"
 )
 
 // Consult decides on the intent and logs the decision. Nothing is reserved and nothing promised.
-func (c *CoSigner) Consult(ctx context.Context, request *abi.ConsultRequest) (*abi.Decision, error) {
+func (c *CoSigner) Consult(ctx context.Context, request *abi.ConsultRequest) (_ *abi.Decision, err error) {
+	defer func() { c.refused(ctx, askedFor("consult", request.Intent), err) }()
 	claim := claimed{intent: request.Intent, quote: request.Quote, approvals: request.Approvals}
 	if err := c.check(claim); err != nil {
+		return nil, err
+	}
+	if claim.signed, err = c.verify(ctx, claim.intent); err != nil {
+		return nil, err
+	}
+	if claim.floor, err = c.known(ctx); err != nil {
 		return nil, err
 	}
 	j, release := c.judge.Acquire()
@@ -32,6 +40,12 @@ type claimed struct {
 	intent    *abi.Intent
 	quote     *abi.Quote
 	approvals []abi.ApprovalStatement
+	// signed says that the agent's own key signed the intent, and that this side verified it.
+	signed bool
+	// wallet is the one it asks to pay from; empty before it is armed.
+	wallet string
+	// floor is what was known of the runtime's ledger when it asked; zero when it asks to arm.
+	floor peer.Floor
 }
 
 // check refuses a claim whose parts do not agree: an intent that names another payee than the requirement, a payment
@@ -53,11 +67,21 @@ func (c *CoSigner) check(claim claimed) error {
 // rule judges the claim on this side's own policy, facts and clock. The runtime's word on who the payee is counts as
 // what it is: an assertion. Only this side's own pins raise it.
 func (c *CoSigner) rule(ctx context.Context, j *judge.Judge, claim claimed) (judge.Ruling, error) {
+	agent, err := c.agentOf(ctx, claim)
+	if err != nil {
+		return judge.Ruling{}, err
+	}
+	if ruling, ok, err := c.barred(ctx, j, claim, agent); ok || err != nil {
+		return ruling, err
+	}
+	if ruling, ok, err := c.hindered(ctx, j, claim); ok || err != nil {
+		return ruling, err
+	}
 	quote := *claim.quote
 	quote.Evidence = abi.EvidenceAsserted
 	ruling, err := j.Rule(ctx, c.config.Store, judge.Case{
 		Intent: *claim.intent, Quote: quote, Approvals: claim.approvals,
-		Side: judge.CoSigner, Now: c.config.Now(),
+		Requester: agent.PublicKey, SignedRequest: claim.signed, Side: judge.CoSigner, Now: c.config.Now(),
 	})
 	for _, q := range ruling.Quarantined {
 		c.config.Log.WarnContext(ctx, "plugin quarantined", "policy", q.Policy, "plugin", q.Plugin, "module", q.Module, "for_agent", q.Agent, "by", q.By, "code", q.Code)
@@ -92,6 +116,9 @@ func (c *CoSigner) note(ctx context.Context, claim claimed, ruling judge.Ruling)
 		}
 		if !promised(row.State) {
 			r.Decision = decision
+			if claim.floor != (peer.Floor{}) {
+				r.Floor = claim.floor
+			}
 		}
 		next, err := change(row, row.State, r, kind, detail)
 		if err != nil {
@@ -111,7 +138,7 @@ const noteAttemptsMax = 4
 
 func (c *CoSigner) insert(ctx context.Context, claim claimed, decision abi.Decision, kind string, detail any) (store.Row, bool, error) {
 	first := store.Row{Tenant: c.config.Tenant, Agent: claim.intent.Agent, ID: claim.intent.Payment, Key: claim.intent.Key}
-	made, err := change(first, consulted, record{Decision: decision}, kind, detail)
+	made, err := change(first, consulted, record{Decision: decision, Floor: claim.floor}, kind, detail)
 	if err != nil {
 		return first, false, err
 	}

@@ -9,15 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/decred/dcrd/dcrec/secp256k1/v4"
-	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/internal/pinned"
@@ -27,6 +25,7 @@ import (
 	"github.com/purserhq/purser/runtime/store"
 	"github.com/purserhq/purser/runtime/store/sqlite"
 	"github.com/purserhq/purser/signer"
+	"github.com/purserhq/purser/signer/signertest"
 )
 
 const (
@@ -49,55 +48,29 @@ policies:
 `
 )
 
-// holder is a test-only engine that holds the whole key. The protocol around it is the real one: the co-signer's
-// spend is durable before its last message.
-type holder struct {
-	key  *secp256k1.PrivateKey
-	role signer.Role
-	// wait, when set, holds the co-signer's session before its last message.
-	wait chan struct{}
-	// sessions counts runs.
-	sessions *atomic.Int64
-}
-
-var _ signer.Engine = holder{}
-
-func (h holder) PublicKey() []byte { return h.key.PubKey().SerializeUncompressed() }
-
-func (h holder) Sign(ctx context.Context, session signer.Session, digest [32]byte, transport signer.Transport, beforeLast func() error) (signer.Signature, error) {
-	if h.role == signer.RoleCoSigner {
-		h.sessions.Add(1)
-		if h.wait != nil {
-			select {
-			case <-h.wait:
-			case <-ctx.Done():
-				return signer.Signature{}, ctx.Err()
-			}
-		}
-		if err := beforeLast(); err != nil {
-			return signer.Signature{}, err
-		}
-		frame := signer.Frame{Session: session.Binding(), From: session.Self, To: session.Peer, Type: "last", Body: []byte{1}}
-		if err := transport.Send(ctx, frame); err != nil {
-			return signer.Signature{}, err
-		}
-	} else if _, err := transport.Receive(ctx); err != nil {
-		return signer.Signature{}, err
-	}
-	compact := ecdsa.SignCompact(h.key, digest[:], false)
-	return signer.Signature{R: [32]byte(compact[1:33]), S: [32]byte(compact[33:65]), V: compact[0] - 27}, nil
-}
-
 // chain is the co-signer's view of the network, as the test sets it.
 type chain struct {
 	mu   sync.Mutex
 	life abi.Life
+	// now is the time of the newest block, but for behind; looks counts how often it was asked for.
+	now     func() time.Time
+	behind  time.Duration
+	number  uint64
+	headErr error
+	looks   int
 }
 
 func (c *chain) Life(context.Context, preimage.Transfer) (abi.Life, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.life, nil
+}
+
+func (c *chain) Head(context.Context) (uint64, time.Time, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looks++
+	return c.number, c.now().Add(-c.behind), c.headErr
 }
 
 func (c *chain) set(life abi.Life) {
@@ -119,27 +92,34 @@ type party struct {
 	ledger   store.Store
 	clock    *clock
 	chain    *chain
-	engine   holder
+	engine   *signertest.WholeKey
+	log      *codes
 	wallet   signer.Wallet
 	ours     signer.Identity
 	theirs   signer.Identity
 	approver ed25519.PrivateKey
 	keys     int
+	// said is the runtime\'s own log position, witnessed the highest of ours that it has seen.
+	said, witnessed atomic.Uint64
+	// edits change the co-signer's configuration at every start.
+	edits []func(*Config)
 }
 
-func openParty(t testing.TB, policyText string) *party {
+// openParty starts a co-signer; before, when given, changes the party first.
+func openParty(t testing.TB, policyText string, before ...func(*party)) *party {
 	t.Helper()
 	seed := sha256.Sum256([]byte("co-signer tests: worthless"))
-	key := secp256k1.PrivKeyFromBytes(seed[:])
-	address, err := preimage.EVMAddress(key.PubKey().SerializeUncompressed())
+	engine := signertest.NewWholeKey(seed)
+	address, err := preimage.EVMAddress(engine.PublicKey())
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &party{
-		clock: &clock{}, chain: &chain{}, engine: holder{key: key, role: signer.RoleCoSigner, sessions: new(atomic.Int64)},
-		wallet:   signer.Wallet{ID: "main", PublicKey: key.PubKey().SerializeUncompressed(), Address: address},
+		clock: &clock{}, chain: &chain{}, engine: engine, log: &codes{},
+		wallet:   signer.Wallet{ID: "main", PublicKey: engine.PublicKey(), Address: address},
 		approver: ed25519.NewKeyFromSeed(seed[:]),
 	}
+	p.chain.now = p.clock.now
 	p.clock.ms.Store(time.Now().Add(time.Hour).UnixMilli())
 	for _, identity := range []*signer.Identity{&p.ours, &p.theirs} {
 		if *identity, err = signer.NewIdentity(rand.Reader); err != nil {
@@ -150,6 +130,9 @@ func openParty(t testing.TB, policyText string) *party {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.ledger.Close() }) // read to the end by then
+	for _, change := range before {
+		change(p)
+	}
 	p.open(t, p.judge(t, policyText))
 	return p
 }
@@ -175,11 +158,15 @@ func (p *party) judge(t testing.TB, text string) *judge.Judge {
 // open starts the co-signer over the party's ledger; a second call is a restart.
 func (p *party) open(t testing.TB, j *judge.Judge) {
 	t.Helper()
-	c, err := Open(t.Context(), Config{
+	config := Config{
 		Store: p.ledger, Judge: j, Identity: p.theirs, RuntimeKey: p.ours.Public(),
 		Keys: map[string]Key{p.wallet.ID: {Wallet: p.wallet, Engine: p.engine}}, Chains: map[abi.Network]Liveness{baseNetwork: p.chain},
-		Now: p.clock.now,
-	})
+		Now: p.clock.now, Log: slog.New(p.log),
+	}
+	for _, edit := range p.edits {
+		edit(&config)
+	}
+	c, err := Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,6 +186,8 @@ type plan struct {
 	entropy   []byte
 	wallet    string
 	approvals []abi.ApprovalStatement
+	// head is what the runtime says of its ledger when it arms.
+	head func() signer.Head
 }
 
 // plan is an honest payment under a key of its own.
@@ -215,7 +204,7 @@ func (p *party) planFor(t testing.TB, key string, micros uint64) plan {
 		t.Fatal("USDC on Base is not pinned")
 	}
 	body := sha256.Sum256(nil)
-	made := plan{wallet: p.wallet.ID, entropy: make([]byte, preimage.EntropyBytes)}
+	made := plan{head: p.head, wallet: p.wallet.ID, entropy: make([]byte, preimage.EntropyBytes)}
 	if _, err := io.ReadFull(rand.Reader, made.entropy); err != nil {
 		t.Fatal(err)
 	}
@@ -264,8 +253,13 @@ func (x plan) arm() *abi.ArmRequest {
 	return &abi.ArmRequest{
 		Intent: &x.intent, Quote: &x.quote, Approvals: x.approvals, Kind: preimage.KindEIP712, Preimage: x.transfer.Encode(),
 		Entropy: x.entropy, Wallet: x.wallet, RuntimePolicySHA256: policyHash[:], RuntimeDecisionSHA256: decision[:],
-		RuntimeStore: "runtime-store", RuntimeHead: []byte{0, 0, 0, 0, 0, 0, 0, 1},
+		RuntimeStore: "runtime-store", RuntimeHead: x.head().Bytes(),
 	}
+}
+
+// head is an honest runtime's: its ledger grows with each request.
+func (p *party) head() signer.Head {
+	return signer.Head{Position: p.said.Add(1), Witnessed: p.witnessed.Load()}
 }
 
 // armed arms a plan that must be armed, and adds the runtime's signature.
@@ -278,19 +272,25 @@ func (p *party) armed(t testing.TB, x plan) *abi.Armed {
 	if err := signer.SignArmed(promise, signer.RoleRuntime, p.ours); err != nil {
 		t.Fatal(err)
 	}
+	head, err := signer.ReadHead(promise.CosignerHead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.witnessed.Store(max(p.witnessed.Load(), head.Position))
 	return promise
 }
 
 // sign runs the runtime's side of a session.
 func (p *party) sign(t testing.TB, promise *abi.Armed) (signer.Signature, error) {
 	t.Helper()
-	engine := p.engine
-	engine.role = signer.RoleRuntime
-	pair, err := signer.NewPair(signer.PairConfig{Wallet: p.wallet, Engine: engine, CoSigner: p.CoSigner, Identity: p.ours, CoSignerKey: p.theirs.Public(), Random: rand.Reader})
+	pair, err := signer.NewPair(signer.PairConfig{
+		Wallet: p.wallet, Engine: p.engine.Beside(), CoSigner: p.CoSigner, Identity: p.ours, CoSignerKey: p.theirs.Public(), Random: rand.Reader,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pair.Sign(t.Context(), promise)
+	signature, err := pair.Sign(t.Context(), "shopper", promise)
+	return signature, errors.Join(err, pair.Close())
 }
 
 // row is the payment's row, with no state when there is none.

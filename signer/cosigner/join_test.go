@@ -5,24 +5,15 @@ import (
 	"errors"
 	goruntime "runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/purserhq/purser/abi"
-	"github.com/purserhq/purser/runtime/store"
 	"github.com/purserhq/purser/signer"
 )
-
-// join opens a session as a rogue runtime would: without looking at the record first.
-func (p *party) join(t testing.TB, promise *abi.Armed) error {
-	t.Helper()
-	here, there := signer.Pipe()
-	t.Cleanup(func() { _ = here.Close() }) // never fails
-	_, err := p.Join(t.Context(), promise, signer.Opening{1}, there)
-	return err
-}
 
 func TestARecordThatIsNotThisSidesPromiseOpensNoSession(t *testing.T) {
 	p := openParty(t, shopPolicy)
@@ -53,12 +44,16 @@ func TestARecordThatIsNotThisSidesPromiseOpensNoSession(t *testing.T) {
 	} {
 		bent := *promise
 		edit(&bent)
-		if err := p.join(t, &bent); abi.CodeOf(err) != "armed_invalid" {
-			t.Errorf("%s: %v", name, err)
+		want := "armed_invalid"
+		if name == "another wallet" {
+			want = signer.CodeFrameInvalid // the frame says so itself
+		}
+		if code := p.bind(t, &bent); code != want {
+			t.Errorf("%s: %s", name, code)
 		}
 	}
-	if p.engine.sessions.Load() != 0 || p.row(t, x.intent.Payment).State != armed {
-		t.Errorf("%d sessions ran", p.engine.sessions.Load())
+	if p.engine.Armed.Load() != 0 || p.row(t, x.intent.Payment).State != armed {
+		t.Errorf("%d sessions got a digest", p.engine.Armed.Load())
 	}
 }
 
@@ -72,19 +67,19 @@ func TestAPromiseOfAnotherLedgerOpensNoSession(t *testing.T) {
 	second.open(t, second.judge(t, shopPolicy))
 	x := first.plan(t, 1_000_000)
 	promise := first.armed(t, x)
-	if err := second.join(t, promise); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("join on a ledger that does not know the payment: %v", err)
+	if code := second.bind(t, promise); code != "not_found" {
+		t.Errorf("join on a ledger that does not know the payment: %v", code)
 	}
 	if _, err := second.Consult(t.Context(), x.consult()); err != nil {
 		t.Fatal(err)
 	}
-	if err := second.join(t, promise); abi.CodeOf(err) != "claim_invalid" {
-		t.Errorf("join on a ledger that promised nothing: %v", err)
+	if code := second.bind(t, promise); code != "claim_invalid" {
+		t.Errorf("join on a ledger that promised nothing: %v", code)
 	}
 	other := second.planFor(t, x.intent.Key, 1_000_000)
 	second.armed(t, other)
-	if err := second.join(t, promise); abi.CodeOf(err) != "claim_invalid" {
-		t.Errorf("join on a ledger that promised another digest: %v", err)
+	if code := second.bind(t, promise); code != "claim_invalid" {
+		t.Errorf("join on a ledger that promised another digest: %v", code)
 	}
 }
 
@@ -95,13 +90,13 @@ func TestNothingIsSignedBeforeItIsArmedOrAfterItsTime(t *testing.T) {
 	if err := signer.SignArmed(early, signer.RoleRuntime, p.ours); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.join(t, early); abi.CodeOf(err) != "armed_invalid" {
-		t.Errorf("before arming: %v", err)
+	if code := p.bind(t, early); code != "armed_invalid" {
+		t.Errorf("before arming: %v", code)
 	}
 	promise := p.armed(t, x)
 	p.clock.add(time.Minute)
-	if err := p.join(t, promise); abi.CodeOf(err) != "armed_expired" {
-		t.Errorf("at its end: %v", err)
+	if code := p.bind(t, promise); code != "armed_expired" {
+		t.Errorf("at its end: %v", code)
 	}
 }
 
@@ -117,8 +112,8 @@ func TestNothingIsSignedAfterTheChainEndedIt(t *testing.T) {
 		p.clock.add(2 * time.Minute)
 		p.wait(t, x.intent.Payment, state)
 		p.clock.add(-2 * time.Minute) // not even when the clock is turned back
-		if err := p.join(t, promise); abi.CodeOf(err) != "claim_invalid" {
-			t.Errorf("%s: %v", state, err)
+		if code := p.bind(t, promise); code != "claim_invalid" {
+			t.Errorf("%s: %v", state, code)
 		}
 		want := abi.Amount{}
 		if life == abi.LifeUsed {
@@ -176,7 +171,9 @@ func TestAPromiseOutlivesItsPolicy(t *testing.T) {
 	p := openParty(t, shopPolicy)
 	x := p.plan(t, 1_000_000)
 	promise := p.armed(t, x)
-	p.Reload(p.judge(t, strings.Replace(shopPolicy, `max_transaction_usdc: "50"`, `max_transaction_usdc: "0.01"`, 1)), nil)
+	if err := p.Reload(t.Context(), p.judge(t, strings.Replace(shopPolicy, `max_transaction_usdc: "50"`, `max_transaction_usdc: "0.01"`, 1)), nil); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := p.sign(t, promise); err != nil {
 		t.Error(err)
 	}
@@ -186,23 +183,17 @@ func TestAPromiseOutlivesItsPolicy(t *testing.T) {
 	}
 }
 
-func TestSessionsAreBounded(t *testing.T) {
+func TestSessionsOfAKeyAreBounded(t *testing.T) {
 	p := openParty(t, shopPolicy)
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	p.engine.wait = make(chan struct{})
-	p.open(t, p.judge(t, shopPolicy))
-	promise := p.armed(t, p.plan(t, 1_000_000))
-	for n := range sessionsMax {
-		if err := p.join(t, promise); err != nil {
+	for n := range readyMaxDefault + sessionsKeySpare {
+		if _, err := p.rogue(t); err != nil {
 			t.Fatalf("session %d: %v", n, err)
 		}
 	}
-	if err := p.join(t, promise); abi.CodeOf(err) != "busy" {
-		t.Errorf("session %d: %v", sessionsMax, err)
+	last, err := p.rogue(t)
+	if abi.CodeOf(err) != "busy" {
+		t.Errorf("one more session: %v, %v", last, err)
 	}
-	close(p.engine.wait)
 }
 
 func TestCloseDuringASessionLeavesNoGoroutine(t *testing.T) {
@@ -211,17 +202,30 @@ func TestCloseDuringASessionLeavesNoGoroutine(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := goruntime.NumGoroutine()
-	p.engine.wait = make(chan struct{}) // never closed: only the end of the co-signer ends the sessions
+	p.engine.Wait = make(chan struct{}) // never closed: only the end of the co-signer ends the sessions
 	p.open(t, p.judge(t, shopPolicy))
 	promise := p.armed(t, p.plan(t, 1_000_000))
+	var running sync.WaitGroup
 	for range 8 {
-		if err := p.join(t, promise); err != nil {
+		session, err := p.rogue(t)
+		if err != nil {
 			t.Fatal(err)
+		}
+		running.Go(func() {
+			if _, err := session.sign(t.Context(), promise); err == nil {
+				t.Error("a session that is held before its last message made a signature")
+			}
+		})
+	}
+	for deadline := time.Now().Add(time.Minute); p.engine.Armed.Load() < 8; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d sessions got their digest", p.engine.Armed.Load())
 		}
 	}
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
+	running.Wait()
 	for deadline := time.Now().Add(10 * time.Second); goruntime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<16)
@@ -240,7 +244,7 @@ func TestNothingIsSignedAfterClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	here, there := signer.Pipe()
-	if _, err := p.Join(t.Context(), promise, signer.Opening{1}, there); err == nil {
+	if _, err := p.Join(t.Context(), &abi.SessionRequest{Wallet: p.wallet.ID, Agent: "shopper", Opening: make([]byte, 16)}, there); err == nil {
 		p.working.Wait() // whatever was started has ended now
 	}
 	if err := here.Close(); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/internal/preimage"
+	"github.com/purserhq/purser/runtime/peer"
 	"github.com/purserhq/purser/runtime/store"
 )
 
@@ -28,6 +29,10 @@ type record struct {
 	Decision abi.Decision      `json:"decision"`
 	Armed    *abi.Armed        `json:"armed,omitempty"`
 	Transfer preimage.Transfer `json:"transfer"`
+	// Floor is what was known of the runtime's ledger when the payment was last consulted on.
+	Floor peer.Floor `json:"floor"`
+	// Tombstone is our word that the promise is never signed.
+	Tombstone *abi.Tombstone `json:"tombstone,omitempty"`
 }
 
 func readRecord(row store.Row) (record, error) {

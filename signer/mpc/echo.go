@@ -2,7 +2,9 @@ package mpc
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"fmt"
 )
 
 // With three parties a broadcast is two frames, and a dishonest sender can put different things into them. After
@@ -13,36 +15,46 @@ const echoBytes = sha256.Size
 
 var errSplitView = errors.New("the sender saw other broadcasts than we did")
 
-// echoRules are the frames of that comparison. They are no messages of the library.
-var echoRules = []rule{
-	{name: "keygen1-echo", round: 1, broadcast: true, bodyBytesMax: echoBytes},
-	{name: "keygen2-echo", round: 2, broadcast: true, bodyBytesMax: echoBytes},
-	{name: "keygen3-echo", round: 3, broadcast: true, bodyBytesMax: echoBytes},
+// echoRulesOf are the frames of that comparison, one for each round of a protocol: "keygen1-echo" and so on. They are
+// no messages of the library.
+func echoRulesOf(protocol string, rounds int) []rule {
+	rules := make([]rule, rounds)
+	for i := range rules {
+		rules[i] = rule{name: fmt.Sprintf("%s%d-echo", protocol, i+1), round: i + 1, broadcast: true, bodyBytesMax: echoBytes}
+	}
+	return rules
 }
 
-// broadcasts collects the broadcast of each party in one round.
+// broadcasts collects the broadcasts of each party in one round, in the order in which the party made them.
 type broadcasts struct {
-	round  int
-	bodies [partyCount][32]byte // hashes, by Role.index
+	echo rule
+	seen [partyCount][32]byte // chains of hashes, by Role.index
 }
 
-func (b *broadcasts) add(from Role, body []byte) { b.bodies[from.Index()] = sha256.Sum256(body) }
+func (b *broadcasts) add(from Role, name string, body []byte) {
+	chain := &b.seen[from.Index()]
+	data := append(chain[:], byte(len(name))) // #nosec G115 -- one of our own names
+	data = append(data, name...)
+	content := sha256.Sum256(body)
+	*chain = sha256.Sum256(append(data, content[:]...))
+}
 
 func (b *broadcasts) digest(binding [32]byte) [32]byte {
-	data := []byte("purser/mpc/v1/" + echoRules[b.round-1].name)
+	data := []byte("purser/mpc/v2/" + b.echo.name)
 	data = append(data, binding[:]...)
-	for _, body := range b.bodies {
-		data = append(data, body[:]...)
+	data = binary.BigEndian.AppendUint32(data, partyCount)
+	for _, chain := range b.seen {
+		data = append(data, chain[:]...)
 	}
 	return sha256.Sum256(data)
 }
 
 // admitEcho checks one frame of the comparison.
-func (g *guard) admitEcho(peer Role, frame Frame, round int, want [32]byte) error {
+func (g *guard) admitEcho(peer Role, frame Frame, echo rule, want [32]byte) error {
 	r, err := g.envelope(peer, frame)
 	switch {
 	case err != nil:
-	case r.wire != "" || r.round != round:
+	case r.name != echo.name:
 		err = errWrongRound
 	case len(frame.Body) != echoBytes:
 		err = errWrongSize

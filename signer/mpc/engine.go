@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/signer"
 )
 
 // sessionIDsRemembered bounds how many used session ids an engine remembers. It catches a caller that starts a
@@ -21,9 +23,11 @@ type Config struct {
 	Random io.Reader
 }
 
-// Engine runs protocol sessions. It is safe for concurrent use, starts no goroutines and holds no secrets.
+// Engine runs protocol sessions. It is safe for concurrent use, starts no goroutines and holds no secrets. The cores that
+// signing sessions may use before their digest is fixed are counted by engine: a process wants one for each role it plays.
 type Engine struct {
 	random io.Reader
+	gate   *gate
 
 	mu    sync.Mutex
 	used  map[usedSession]bool
@@ -45,44 +49,74 @@ func New(config Config) (*Engine, error) {
 	if random == nil {
 		random = rand.Reader
 	}
-	return &Engine{random: &lockedReader{source: random}, used: make(map[usedSession]bool)}, nil
+	return &Engine{random: &lockedReader{source: random}, gate: newGate(), used: make(map[usedSession]bool)}, nil
 }
 
-// Sign runs this party's side of one signing session and returns the signature of digest under share's wallet,
-// verified. Both sides call it with the same digest; if the digests differ, the session fails before any part of a
-// signature has left.
+// Prepare runs rounds one to three of a signing session with share: nearly all of its arithmetic, about half a
+// CPU-second for each side, and nothing that depends on what will be signed. It returns when the peer's message of
+// round three is here; that message is kept from the library until [Prepared.Sign], so that our part of the nonce is
+// still closed when the digest is fixed.
+//
+// Prepare does not close the transport: after an error the caller does, or the peer waits for its own deadline.
+func (e *Engine) Prepare(ctx context.Context, session Session, share Keyshare, transport Transport) (*Prepared, error) {
+	if err := checkSigning(session, share, transport); err != nil {
+		return nil, err
+	}
+	if err := interruption(ctx, "the context ended before the session began"); err != nil {
+		return nil, err
+	}
+	if err := e.claim(session.Binding(), session.Self); err != nil {
+		return nil, err
+	}
+	run, err := e.newSigningRun(session, share, transport)
+	if err != nil {
+		return nil, err
+	}
+	if err := run.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return &Prepared{run: run}, nil
+}
+
+// Prepared is a signing session that waits for its digest. It is single use and safe for concurrent use: of two calls
+// of Sign one gets the session.
+type Prepared struct {
+	run  *signingRun
+	used atomic.Bool
+}
+
+var _ signer.Prepared = (*Prepared)(nil)
+
+// Sign fixes the digest and returns its signature under the session's key, verified. Both sides call it with the same
+// digest and the same armed hash; if they differ, the session fails before any part of a signature has left.
 //
 // beforeLast is required. It is called at most once, when everything of the peer has been checked and only our last
 // message remains to be sent: the caller makes the spend durable in it. Its error ends the session with
 // [CodeSpendNotRecorded] and nothing more leaves. After it has returned nil, an error means [CodeOutcomeUnknown].
-//
-// The context's deadline bounds the session. A cold session costs each side about half a CPU-second. Sign does not
-// close the transport: after an error the caller does, or the peer waits for its own deadline.
-func (e *Engine) Sign(
-	ctx context.Context, session Session, share Keyshare, digest [32]byte, transport Transport, beforeLast func() error,
-) (Signature, error) {
-	if err := checkSigning(session, share, digest, transport, beforeLast); err != nil {
+// A second call is an error.
+func (p *Prepared) Sign(ctx context.Context, digest, armed [32]byte, beforeLast func() error) (Signature, error) {
+	switch {
+	case p.used.Swap(true):
+		return Signature{}, inputError("session", "the session has its digest already")
+	case digestNumber(digest).Sign() == 0:
+		// Anybody can make a valid signature of zero for some key; no hash is zero by accident.
+		return Signature{}, inputError("digest", "the digest is zero modulo the group order")
+	case armed == ([32]byte{}) || beforeLast == nil:
+		return Signature{}, inputError("session", "a digest needs the hash of its armed record and a function that records the spend")
+	}
+	run := p.run
+	run.armed, run.beforeLast = armed, beforeLast
+	if err := interruption(ctx, "the context ended before the digest was fixed"); err != nil {
 		return Signature{}, err
 	}
-	if err := interruption(ctx, "the context ended before the session began"); err != nil {
-		return Signature{}, err
-	}
-	if err := e.claim(session.Binding(), session.Self); err != nil {
-		return Signature{}, err
-	}
-	run, err := newSigningRun(session, share, digest, e.random)
-	if err != nil {
-		return Signature{}, err
-	}
-	run.transport, run.beforeLast = transport, beforeLast
-	signature, err := run.complete(ctx)
+	signature, err := run.finish(ctx, digest)
 	if err != nil && run.lastLeft {
 		return Signature{}, unknownOutcome(err)
 	}
 	return signature, err
 }
 
-func checkSigning(session Session, share Keyshare, digest [32]byte, transport Transport, beforeLast func() error) error {
+func checkSigning(session Session, share Keyshare, transport Transport) error {
 	if err := session.Check(); err != nil {
 		return err
 	}
@@ -91,11 +125,11 @@ func checkSigning(session Session, share Keyshare, digest [32]byte, transport Tr
 		return inputError("keyshare", "there is no keyshare")
 	case share.Role() != session.Self:
 		return inputError("keyshare", "the keyshare belongs to another role than the session's")
-	case digestNumber(digest).Sign() == 0:
-		// Anybody can make a valid signature of zero for some key; no hash is zero by accident.
-		return inputError("digest", "the digest is zero modulo the group order")
-	case transport == nil || beforeLast == nil:
-		return inputError("session", "a session needs a transport and a function that records the spend")
+	case transport == nil:
+		return inputError("session", "a session needs a transport")
+	case (session.Derivation.Path == "") != (session.Derivation.Tweak == [32]byte{}):
+		// Frames are bound to the path; without this rule two tweaks could hide behind one.
+		return inputError("session", "a path and a tweak come together or not at all")
 	}
 	return nil
 }

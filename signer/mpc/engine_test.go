@@ -12,11 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/decred/dcrd/dcrec/secp256k1/v4"
-	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
-
 	"github.com/purserhq/purser/abi"
-	"github.com/purserhq/purser/internal/bench/latency"
 	"github.com/purserhq/purser/signer"
 )
 
@@ -255,25 +251,36 @@ func TestAReplayedSessionIsRefused(t *testing.T) {
 		t.Fatalf("errors: %v; %v", oa.err, ob.err)
 	}
 	t.Run("under its own id", func(t *testing.T) {
-		_, err := engine.Sign(t.Context(), a.session, a.share, a.digest, &recording{frames: recorded}, a.beforeLast)
+		err := a.replay(t, engine, a.session, recorded)
 		wantCode(t, err, CodeInputInvalid)
 	})
 	t.Run("under its own id at an engine that forgot", func(t *testing.T) {
-		_, err := newEngine(t).Sign(t.Context(), a.session, a.share, a.digest, &recording{frames: recorded}, a.beforeLast)
+		err := a.replay(t, newEngine(t), a.session, recorded)
 		wantCode(t, err, CodeProtocolFailed)
 	})
 	t.Run("into another session", func(t *testing.T) {
 		other := a.session
 		other.ID = freshID()
-		_, err := engine.Sign(t.Context(), other, a.share, a.digest, &recording{frames: recorded}, a.beforeLast)
+		err := a.replay(t, engine, other, recorded)
 		if !errors.Is(err, errWrongSession) {
 			t.Errorf("got %v", err)
 		}
 	})
 }
 
+// replay runs p's side of a session against recorded frames.
+func (p party) replay(t *testing.T, engine *Engine, session Session, frames []Frame) error {
+	t.Helper()
+	p.session, p.transport = session, &recording{frames: frames}
+	_, err := p.sign(t.Context(), engine)
+	return err
+}
+
 // recording plays frames and swallows what is sent.
 type recording struct{ frames []Frame }
+
+func (r *recording) Done() <-chan struct{} { return nil }
+func (r *recording) Close() error          { return nil }
 
 func (r *recording) Send(context.Context, Frame) error { return nil }
 
@@ -297,7 +304,7 @@ func TestACommitmentCannotBeReplacedLater(t *testing.T) {
 		case "sign1-commitment":
 			commitment = f
 		case "sign4-opening":
-			commitment.Seq = f.Seq
+			commitment.Seq, commitment.Armed = f.Seq, f.Armed
 			f.Seq++
 			return []Frame{commitment, f}
 		}
@@ -334,8 +341,6 @@ func (r *requeue) Receive(ctx context.Context) (Frame, error) {
 	return frame, nil
 }
 
-func (r *requeue) Close() error { return r.Transport.(*signer.PipeEnd).Close() }
-
 // The peer's last message may be ahead of the one before it. The signature then exists before ours has left.
 func TestAnEarlyLastMessageStillWaitsForTheRecord(t *testing.T) {
 	a, b := pair(t, Runtime, CoSigner, sha256.Sum256([]byte(t.Name())))
@@ -365,27 +370,46 @@ func TestAnEarlyLastMessageStillWaitsForTheRecord(t *testing.T) {
 
 func TestUnusableInputIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	engine := newEngine(t)
-	order := [32]byte(curveOrder.Bytes())
 	tests := map[string]func(*party){
-		"no session id":       func(p *party) { p.session.ID = [32]byte{} },
-		"no wallet":           func(p *party) { p.session.Wallet = "" },
-		"a long wallet":       func(p *party) { p.session.Wallet = string(make([]byte, signer.WalletBytesMax+1)) },
-		"ourselves as peer":   func(p *party) { p.session.Peer = p.session.Self },
-		"an unknown role":     func(p *party) { p.session.Peer = 4 },
-		"no keyshare":         func(p *party) { p.share = Keyshare{} },
-		"another's keyshare":  func(p *party) { p.share = demoShare(t, Recovery) },
-		"a zero digest":       func(p *party) { p.digest = [32]byte{} },
-		"the order as digest": func(p *party) { p.digest = order },
-		"no transport":        func(p *party) { p.transport = nil },
-		"nobody to record it": func(p *party) { p.beforeLast = nil },
+		"no session id":      func(p *party) { p.session.ID = [32]byte{} },
+		"no wallet":          func(p *party) { p.session.Wallet = "" },
+		"a long wallet":      func(p *party) { p.session.Wallet = string(make([]byte, signer.WalletBytesMax+1)) },
+		"ourselves as peer":  func(p *party) { p.session.Peer = p.session.Self },
+		"an unknown role":    func(p *party) { p.session.Peer = 4 },
+		"no keyshare":        func(p *party) { p.share = Keyshare{} },
+		"another's keyshare": func(p *party) { p.share = demoShare(t, Recovery) },
+		"no transport":       func(p *party) { p.transport = nil },
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
 			a, _ := pair(t, Runtime, CoSigner, sha256.Sum256([]byte("d")))
 			a.transport = meddler{Transport: a.transport, sent: func(Frame) error { t.Error("a frame was sent"); return nil }}
 			change(&a)
-			_, err := engine.Sign(t.Context(), a.session, a.share, a.digest, a.transport, a.beforeLast)
+			_, err := engine.Prepare(t.Context(), a.session, a.share, a.transport)
 			wantCode(t, err, CodeInputInvalid)
+		})
+	}
+}
+
+func TestAnUnusableDigestIsRefusedBeforeAnythingElseIsSent(t *testing.T) {
+	engine := newEngine(t)
+	tests := map[string]func(*party){
+		"a zero digest":       func(p *party) { p.digest = [32]byte{} },
+		"the order as digest": func(p *party) { p.digest = [32]byte(curveOrder.Bytes()) },
+		"no armed record":     func(p *party) { p.armed = [32]byte{} },
+		"nobody to record it": func(p *party) { p.beforeLast = nil },
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			a, b := pair(t, Runtime, CoSigner, sha256.Sum256([]byte("d")))
+			change(&a)
+			sent := 0
+			a.transport = meddler{Transport: a.transport, sent: func(Frame) error { sent++; return nil }}
+			oa, ob := signBoth(t, engine, a, b)
+			wantCode(t, oa.err, CodeInputInvalid)
+			if sent != preparedMessages || ob.err == nil {
+				t.Errorf("%d frames were sent; the other side: %v", sent, ob.err)
+			}
 		})
 	}
 }
@@ -408,7 +432,7 @@ func TestAnAbandonedSessionEndsWithItsContextAndLeavesNoGoroutines(t *testing.T)
 		var done sync.WaitGroup
 		for _, p := range []party{a, b} {
 			done.Go(func() {
-				_, err := engine.Sign(ctx, p.session, p.share, p.digest, p.transport, p.beforeLast)
+				_, err := p.sign(ctx, engine)
 				if abi.CodeOf(err) != CodeInterrupted || !errors.Is(err, context.Canceled) {
 					t.Errorf("got %v", err)
 				}
@@ -448,24 +472,4 @@ func TestAnEngineForgetsOnlyTheOldestSessions(t *testing.T) {
 	if len(engine.used) != sessionIDsRemembered || len(engine.order) != sessionIDsRemembered {
 		t.Errorf("%d and %d sessions remembered", len(engine.used), len(engine.order))
 	}
-}
-
-func BenchmarkColdSignature(b *testing.B) {
-	engine := newEngine(b)
-	digest := sha256.Sum256([]byte("benchmark"))
-	latency.Measure(b, time.Millisecond, func() error {
-		x, y := pair(b, Runtime, CoSigner, digest)
-		ox, oy := signBoth(b, engine, x, y)
-		return errors.Join(ox.err, oy.err)
-	})
-}
-
-// BenchmarkSingleKeySignature is the peer of a threshold signature: what a machine does that holds the whole key.
-func BenchmarkSingleKeySignature(b *testing.B) {
-	digest := sha256.Sum256([]byte("benchmark"))
-	key := secp256k1.PrivKeyFromBytes(digest[:])
-	latency.Measure(b, time.Millisecond, func() error {
-		ecdsa.SignCompact(key, digest[:], false)
-		return nil
-	})
 }

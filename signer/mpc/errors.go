@@ -16,10 +16,10 @@ const (
 	// CodeKeyshareInvalid: bytes that are no keyshare, or one whose numbers contradict each other.
 	CodeKeyshareInvalid = "mpc_keyshare_invalid"
 	// CodeMessageRefused: the guard refused a message. The authenticated peer is to blame.
-	CodeMessageRefused = "mpc_message_refused"
+	CodeMessageRefused = signer.CodeMessageRefused
 	// CodeProtocolFailed: a proof or check inside the protocol failed. With honest software on both sides this
 	// means that one of them is compromised; it cannot always be said which.
-	CodeProtocolFailed = "mpc_protocol_failed"
+	CodeProtocolFailed = signer.CodeProtocolFailed
 	// CodeInterrupted: the context ended or the transport failed before our last message left. The peer cannot
 	// have a signature from this session.
 	CodeInterrupted = "mpc_interrupted"
@@ -30,7 +30,7 @@ const (
 	CodeOutcomeUnknown = "mpc_outcome_unknown"
 	// CodeSignatureInvalid: the protocol finished with something that is no canonical signature of the digest
 	// under the wallet's key. It was not released.
-	CodeSignatureInvalid = "mpc_signature_invalid"
+	CodeSignatureInvalid = signer.CodeResultInvalid
 )
 
 func inputError(where, message string) error {

@@ -10,6 +10,7 @@ import (
 // The reasons a message is refused before its content is looked at.
 var (
 	errWrongSession  = errors.New("the frame belongs to another session")
+	errWrongArmed    = errors.New("the frame speaks of another armed record than the session's")
 	errWrongParty    = errors.New("the frame names another sender or receiver")
 	errOutOfSequence = errors.New("the frame is a repetition, or one before it is missing")
 	errUnknownType   = errors.New("the protocol has no message of this type")

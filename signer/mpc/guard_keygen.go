@@ -28,12 +28,28 @@ var keygenRules = []rule{
 	{"keygen3-proof", keygenNamespace + "KGRound3Message", 3, true, 4 << 10, checking(checkKeygen3)},
 }
 
-// checkKeygen1 also records the sender's moduli, against which its later messages are checked. Nobody may bring a
-// modulus or base somebody else has: sharing a Paillier modulus means knowing the other's factors.
+var keygenEchoes = echoRulesOf("keygen", keygenRounds)
+
 func checkKeygen1(f *facts, from Role, m *keygen.KGRound1Message) error {
 	if err := hash(m.GetCommitment()); err != nil {
 		return err
 	}
+	return checkFreshModuli(f, from, m)
+}
+
+// freshModuli are the fields with which a party introduces its moduli, in a key generation and in a resharing.
+type freshModuli interface {
+	GetPaillierN() []byte
+	GetNTilde() []byte
+	GetH1() []byte
+	GetH2() []byte
+	GetDlnproof_1() [][]byte
+	GetDlnproof_2() [][]byte
+}
+
+// checkFreshModuli also records the sender's moduli, against which its later messages are checked. Nobody may bring a
+// modulus or base somebody else has: sharing a Paillier modulus means knowing the other's factors.
+func checkFreshModuli(f *facts, from Role, m freshModuli) error {
 	n, err := modulus(m.GetPaillierN())
 	if err != nil {
 		return err
@@ -120,7 +136,11 @@ func checkKeygen2Share(f *facts, from Role, m *keygen.KGRound2Message1) error {
 	if n == nil {
 		return errTooEarly
 	}
-	proof := m.GetFacProof() // P, Q, A, B, T, Sigma, Z1, Z2, W1, W2, V
+	return checkFacProof(m.GetFacProof(), n, ring)
+}
+
+// checkFacProof guards P, Q, A, B, T, Sigma, Z1, Z2, W1, W2, V, made by the owner of n for the owner of ring.
+func checkFacProof(proof [][]byte, n, ring *big.Int) error {
 	if len(proof) != facProofParts {
 		return errPartCount
 	}
@@ -143,8 +163,7 @@ func checkKeygen2Share(f *facts, from Role, m *keygen.KGRound2Message1) error {
 }
 
 // checkKeygen2Opening holds two of the fixes v2.0.2 lacks. 291: the opened polynomial must have exactly two points,
-// or the library indexes past a short list in a goroutine. 323: W of the modulus proof must be a unit, or the proof
-// proves nothing about a modulus that shares a factor with it.
+// or the library indexes past a short list in a goroutine. 323: see checkModProof.
 func checkKeygen2Opening(f *facts, from Role, m *keygen.KGRound2Message2) error {
 	if err := opening(m.GetDeCommitment(), partyThreshold+1); err != nil {
 		return err
@@ -153,7 +172,12 @@ func checkKeygen2Opening(f *facts, from Role, m *keygen.KGRound2Message2) error 
 	if n == nil {
 		return errTooEarly
 	}
-	proof := m.GetModProof() // W, 80 X, A, B, 80 Z
+	return checkModProof(m.GetModProof(), n)
+}
+
+// checkModProof guards W, 80 X, A, B, 80 Z. W must be a unit, or the proof proves nothing about a modulus that shares a
+// factor with it (upstream's fix 323, missing from v2.0.2).
+func checkModProof(proof [][]byte, n *big.Int) error {
 	if len(proof) != modProofParts {
 		return errPartCount
 	}

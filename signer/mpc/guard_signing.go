@@ -10,6 +10,11 @@ const (
 	signingRounds = 9
 	// signingMessages is what each of the two parties sends in one session.
 	signingMessages = 10
+	// preparedMessages is how many of them leave before the digest is fixed.
+	preparedMessages = 4
+
+	// digestBytes is told to the library, which otherwise drops leading zeros.
+	digestBytes = 32
 
 	signThetaType = "sign3-theta"
 	signLastType  = "sign9-response"

@@ -2,6 +2,7 @@ package mpc
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -236,22 +237,20 @@ func TestAMessageWithAForeignTypePrefixIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzFlippedBitNeverYieldsAWrongSignature flips one bit of one message in a whole session.
+// FuzzFlippedBitNeverYieldsAWrongSignature flips one bit of one frame in a whole session: of its head, with the session,
+// the armed hash, the roles, the type and the number in it, or of the message.
 func FuzzFlippedBitNeverYieldsAWrongSignature(f *testing.F) {
 	for i := range signingRules {
-		f.Add(uint8(i), uint32(77+100*i), uint8(i))
+		f.Add(uint8(i), uint32(177+100*i), uint8(i)) // the message
 	}
+	f.Add(uint8(5), uint32(40), uint8(3)) // the armed hash
+	f.Add(uint8(3), uint32(34), uint8(0)) // the same, where it must be zero
+	f.Add(uint8(7), uint32(70), uint8(1)) // the number
 	engine := newEngine(f)
 	f.Fuzz(func(t *testing.T, which uint8, offset uint32, bit uint8) {
 		name := signingRules[int(which)%len(signingRules)].name
 		a, b := pair(t, Runtime, CoSigner, sha256.Sum256([]byte("flip")))
-		a.transport = meddler{Transport: a.transport, received: func(frame Frame) Frame {
-			if frame.Type == name {
-				frame.Body = bytes.Clone(frame.Body)
-				frame.Body[int(offset%uint32(len(frame.Body)))] ^= 1 << (bit % 8)
-			}
-			return frame
-		}}
+		a.transport = flipper{a.transport, name, offset, bit}
 		oa, ob := signBoth(t, engine, a, b)
 		if oa.err == nil {
 			t.Errorf("a flipped bit in %s went unnoticed", name)
@@ -262,6 +261,29 @@ func FuzzFlippedBitNeverYieldsAWrongSignature(f *testing.F) {
 			t.Errorf("the other side completed after a flip in %s", name)
 		}
 	})
+}
+
+// flipper flips a bit of the encoding of one frame that is received.
+type flipper struct {
+	Transport
+	name   string
+	offset uint32
+	bit    uint8
+}
+
+func (f flipper) Receive(ctx context.Context) (Frame, error) {
+	frame, err := f.Transport.Receive(ctx)
+	if err != nil || frame.Type != f.name {
+		return frame, err
+	}
+	data, err := frame.MarshalBinary()
+	if err != nil {
+		return Frame{}, err
+	}
+	data[int(f.offset%uint32(len(data)))] ^= 1 << (f.bit % 8) //nolint:gosec // a frame
+	var bent Frame
+	err = bent.UnmarshalBinary(data)
+	return bent, err
 }
 
 func FuzzTheGuardNeverPanicsOnAnyBody(f *testing.F) {

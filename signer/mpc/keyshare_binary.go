@@ -29,8 +29,7 @@ func (k Keyshare) MarshalBinary() ([]byte, error) {
 	}
 	s := k.secret
 	w := keyshareWriter{data: make([]byte, 0, KeyshareBytes)}
-	w.data = append(w.data, keyshareMagic...)
-	w.data = append(w.data, keyshareVersion, byte(s.role), partyThreshold, partyCount)
+	w.head(keyshareMagic, keyshareVersion, s.role)
 	for _, p := range s.parties {
 		w.number(p.id, scalarBytes)
 		w.number(p.paillier, modulusBytes)
@@ -53,21 +52,11 @@ func (k *Keyshare) UnmarshalBinary(data []byte) error {
 	if len(data) != KeyshareBytes {
 		return keyshareError("the keyshare has the wrong length")
 	}
-	if string(data[:len(keyshareMagic)]) != keyshareMagic {
-		return keyshareError("this is no keyshare")
+	r := keyshareReader{data: data}
+	role, err := r.head(keyshareMagic, keyshareVersion)
+	if err != nil {
+		return err
 	}
-	head := data[len(keyshareMagic):]
-	if head[0] != keyshareVersion {
-		return keyshareError("the keyshare has an unknown version")
-	}
-	role := Role(head[1])
-	if !role.Valid() {
-		return keyshareError("the keyshare is of no known role")
-	}
-	if head[2] != partyThreshold || head[3] != partyCount {
-		return keyshareError("the keyshare is not two of three")
-	}
-	r := keyshareReader{data: head[4:]}
 	s := &keyshareSecret{role: role}
 	for i := range s.parties {
 		s.parties[i] = keyshareParty{
@@ -84,7 +73,13 @@ func (k *Keyshare) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
+// keyshareWriter writes the parts that keyshares of every scheme are made of.
 type keyshareWriter struct{ data []byte }
+
+func (w *keyshareWriter) head(magic string, version byte, role Role) {
+	w.data = append(w.data, magic...)
+	w.data = append(w.data, version, byte(role), partyThreshold, partyCount)
+}
 
 func (w *keyshareWriter) number(x *big.Int, width int) {
 	start := len(w.data)
@@ -97,8 +92,26 @@ func (w *keyshareWriter) point(p curvePoint) {
 	w.number(p.y, scalarBytes)
 }
 
-// keyshareReader reads fixed widths; the caller has compared the total with KeyshareBytes.
+// keyshareReader reads fixed widths; the caller has compared the total with what it will read.
 type keyshareReader struct{ data []byte }
+
+func (r *keyshareReader) head(magic string, version byte) (Role, error) {
+	if string(r.data[:len(magic)]) != magic {
+		return 0, keyshareError("this is no keyshare of this scheme")
+	}
+	head := r.data[len(magic):]
+	role := Role(head[1])
+	switch {
+	case head[0] != version:
+		return 0, keyshareError("the keyshare has an unknown version")
+	case !role.Valid():
+		return 0, keyshareError("the keyshare is of no known role")
+	case head[2] != partyThreshold || head[3] != partyCount:
+		return 0, keyshareError("the keyshare is not two of three")
+	}
+	r.data = head[4:]
+	return role, nil
+}
 
 func (r *keyshareReader) number(width int) *big.Int {
 	x := new(big.Int).SetBytes(r.data[:width])

@@ -6,10 +6,7 @@ import "math/big"
 // with would otherwise fail late, in a signing session, and look like the peer's fault; or it would sign with a
 // modulus whose factors somebody else knows.
 func (s *keyshareSecret) check() error {
-	if err := s.checkIDs(); err != nil {
-		return err
-	}
-	if err := s.checkPoints(); err != nil {
+	if err := s.sharing().check(); err != nil {
 		return err
 	}
 	if err := s.checkModuli(); err != nil {
@@ -18,63 +15,13 @@ func (s *keyshareSecret) check() error {
 	return s.checkOwnPaillier()
 }
 
-func (s *keyshareSecret) checkIDs() error {
+func (s *keyshareSecret) sharing() sharing {
+	out := sharing{group: secpGroup{}, role: s.role, key: s.key, xi: s.xi}
 	for i, p := range s.parties {
-		if p.id.Sign() <= 0 || p.id.Cmp(curveOrder) >= 0 {
-			return keyshareError("a party id is out of range")
-		}
-		for _, other := range s.parties[:i] {
-			if p.id.Cmp(other.id) == 0 {
-				return keyshareError("two parties have the same id")
-			}
-		}
+		out.ids[i], out.public[i] = p.id, p.share
 	}
-	return nil
+	return out
 }
-
-// checkPoints proves that the three public shares and the public key lie on one line, and that ours is the one our
-// share makes. A degree above one would be a higher threshold than two.
-func (s *keyshareSecret) checkPoints() error {
-	points := []curvePoint{s.key}
-	for _, p := range s.parties {
-		points = append(points, p.share)
-	}
-	for _, p := range points {
-		if point(p.x.Bytes(), p.y.Bytes()) != nil {
-			return keyshareError("a point is not on the curve")
-		}
-	}
-	if s.xi.Sign() <= 0 || s.xi.Cmp(curveOrder) >= 0 {
-		return keyshareError("the share is out of range")
-	}
-	x, y := curve.ScalarBaseMult(s.xi.Bytes())
-	if !s.parties[s.role.Index()].share.equal(curvePoint{x, y}) {
-		return keyshareError("the share does not match its public share")
-	}
-	for _, other := range s.parties[1:] {
-		if !interpolate(s.parties[0], other).equal(s.key) {
-			return keyshareError("the public shares do not make the public key")
-		}
-	}
-	return nil
-}
-
-// interpolate returns the value at zero, times the generator, of the line through two parties' shares.
-func interpolate(a, b keyshareParty) curvePoint {
-	ax, ay := scaled(a.share, lagrange(a.id, b.id))
-	bx, by := scaled(b.share, lagrange(b.id, a.id))
-	x, y := curve.Add(ax, ay, bx, by)
-	return curvePoint{x, y}
-}
-
-// lagrange is other / (other - id) modulo the order. The ids are distinct, so the inverse exists.
-func lagrange(id, other *big.Int) *big.Int {
-	difference := new(big.Int).Sub(other, id)
-	inverse := new(big.Int).ModInverse(difference.Mod(difference, curveOrder), curveOrder)
-	return inverse.Mul(inverse, other).Mod(inverse, curveOrder)
-}
-
-func scaled(p curvePoint, k *big.Int) (x, y *big.Int) { return curve.ScalarMult(p.x, p.y, k.Bytes()) }
 
 func (s *keyshareSecret) checkModuli() error {
 	var seen []*big.Int

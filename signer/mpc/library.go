@@ -14,6 +14,8 @@ import (
 	"github.com/bnb-chain/tss-lib/v2/ecdsa/keygen"
 	"github.com/bnb-chain/tss-lib/v2/tss"
 	golog "github.com/ipfs/go-log"
+
+	"github.com/purserhq/purser/signer"
 )
 
 // silenceLibrary keeps the library's logger quiet, which an environment variable (GOLOG_LOG_LEVEL) could otherwise
@@ -93,6 +95,29 @@ func (s *keyshareSecret) forLibrary() keygen.LocalPartySaveData {
 	data.LocalSecrets = keygen.LocalSecrets{Xi: copied(s.xi), ShareID: copied(own.id)}
 	data.ECDSAPub = crypto.NewECPointNoCurveCheck(curve, copied(s.key.x), copied(s.key.y))
 	return data
+}
+
+// derived is the library's form of the share for a key under the wallet's root, with that key. The library adds the
+// tweak to our secret; what the other parties' public shares become is set here.
+func (s *keyshareSecret) derived(at signer.Derivation) (keygen.LocalPartySaveData, PublicKey, error) {
+	data := s.forLibrary()
+	tweak := new(big.Int).SetBytes(at.Tweak[:])
+	if tweak.Sign() != 0 {
+		if tweak.Cmp(curveOrder) >= 0 {
+			return data, PublicKey{}, errors.New("the tweak is not below the group order")
+		}
+		moved, err := data.ECDSAPub.Add(crypto.ScalarBaseMult(curve, tweak))
+		if err != nil {
+			return data, PublicKey{}, errors.New("the path has no key")
+		}
+		data.ECDSAPub = moved
+		for i, share := range data.BigXj {
+			if data.BigXj[i], err = share.Add(crypto.ScalarBaseMult(curve, tweak)); err != nil {
+				return data, PublicKey{}, errors.New("the path has no key")
+			}
+		}
+	}
+	return data, publicKey(data.ECDSAPub.X(), data.ECDSAPub.Y()), nil
 }
 
 // keyshareFromLibrary takes over the result of a key generation and checks it like a file from a stranger.

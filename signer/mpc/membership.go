@@ -21,7 +21,7 @@ var (
 	errNotMinimal  = errors.New("a number is empty, has a leading zero byte or is too long")
 	errRange       = errors.New("a number is out of its range")
 	errNotUnit     = errors.New("a number is no unit of its group, or is one")
-	errNotOnCurve  = errors.New("a point is not on the curve")
+	errNotOnCurve  = errors.New("a point is not in the group")
 	errPartCount   = errors.New("a list does not have the number of parts the protocol gives it")
 	errTrivial     = errors.New("a proof has a trivial value")
 	errModulus     = errors.New("a modulus is not odd with exactly 2048 bits, or has a small factor")
@@ -58,9 +58,12 @@ func below(part []byte, limit *big.Int) (*big.Int, error) {
 	return x, nil
 }
 
-// scalar reads a number with 0 < x < q, q the order of the curve. The library multiplies points by such numbers
-// and panics on the point at infinity, so zero must not reach it.
-func scalar(part []byte) (*big.Int, error) { return below(part, curveOrder) }
+// scalar reads a number with 0 < x < q, q the order of secp256k1.
+func scalar(part []byte) (*big.Int, error) { return scalarOf(secpGroup{}, part) }
+
+// scalarOf reads a number greater than zero and below the order. The library multiplies points by such numbers and
+// panics on the point at infinity, so zero must not reach it.
+func scalarOf(g group, part []byte) (*big.Int, error) { return below(part, g.order()) }
 
 // within reads a number with low <= x <= high.
 func within(part []byte, low, high *big.Int) (*big.Int, error) {
@@ -96,18 +99,21 @@ func unitOf(part []byte, limit, n *big.Int) (*big.Int, error) {
 
 func coprime(x, n *big.Int) bool { return new(big.Int).GCD(nil, nil, x, n).Cmp(bigOne) == 0 }
 
-// point checks coordinates. The library's own check reads only the last bits of an over-long coordinate, and its
+// point checks the coordinates of a point of secp256k1.
+func point(x, y []byte) error { return pointOf(secpGroup{}, x, y) }
+
+// pointOf checks coordinates. The library's own check reads only some bits of an over-long coordinate, and its
 // arithmetic takes points that are on no curve.
-func point(x, y []byte) error {
-	bigX, err := below(x, fieldPrime)
+func pointOf(g group, x, y []byte) error {
+	bigX, err := below(x, g.field())
 	if err != nil {
 		return errNotOnCurve
 	}
-	bigY, err := below(y, fieldPrime)
+	bigY, err := below(y, g.field())
 	if err != nil {
 		return errNotOnCurve
 	}
-	if !curve.IsOnCurve(bigX, bigY) {
+	if !g.member(curvePoint{bigX, bigY}) {
 		return errNotOnCurve
 	}
 	return nil
@@ -119,9 +125,12 @@ func hash(part []byte) error {
 	return err
 }
 
-// opening checks an opened commitment: randomness and then exactly the given number of points. The library indexes
+// opening checks an opened commitment to points of secp256k1.
+func opening(parts [][]byte, points int) error { return openingOf(secpGroup{}, parts, points) }
+
+// openingOf checks an opened commitment: randomness and then exactly the given number of points. The library indexes
 // into this list without looking at its length.
-func opening(parts [][]byte, points int) error {
+func openingOf(g group, parts [][]byte, points int) error {
 	if len(parts) != 1+2*points {
 		return errPartCount
 	}
@@ -129,7 +138,7 @@ func opening(parts [][]byte, points int) error {
 		return err
 	}
 	for i := 1; i < len(parts); i += 2 {
-		if err := point(parts[i], parts[i+1]); err != nil {
+		if err := pointOf(g, parts[i], parts[i+1]); err != nil {
 			return err
 		}
 	}

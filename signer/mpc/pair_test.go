@@ -50,9 +50,11 @@ func freshID() (id [32]byte) {
 
 // party is one side of a session under test.
 type party struct {
-	session    Session
-	share      Keyshare
-	digest     [32]byte
+	session Session
+	share   Keyshare
+	digest  [32]byte
+	// armed is the hash of the record that both sides signed.
+	armed      [32]byte
 	transport  Transport
 	beforeLast func() error
 }
@@ -70,11 +72,20 @@ func pair(t testing.TB, a, b Role, digest [32]byte) (party, party) {
 	side := func(self, peer Role, end Transport) party {
 		return party{
 			session: Session{ID: id, Wallet: "demo", Self: self, Peer: peer},
-			share:   demoShare(t, self), digest: digest, transport: end,
+			share:   demoShare(t, self), digest: digest, armed: [32]byte{31: 7}, transport: end,
 			beforeLast: func() error { return nil },
 		}
 	}
 	return side(a, b, left), side(b, a, right)
+}
+
+// sign runs one side of a session from its start to its end.
+func (p party) sign(ctx context.Context, engine *Engine) (Signature, error) {
+	prepared, err := engine.Prepare(ctx, p.session, p.share, p.transport)
+	if err != nil {
+		return Signature{}, err
+	}
+	return prepared.Sign(ctx, p.digest, p.armed, p.beforeLast)
 }
 
 // signBoth runs both sides. A side that fails ends the other one, as a closed connection would.
@@ -87,9 +98,9 @@ func signBoth(t testing.TB, engine *Engine, a, b party) (outcome, outcome) {
 	for i, p := range []party{a, b} {
 		done.Go(func() {
 			o := &outcomes[i]
-			o.signature, o.err = engine.Sign(ctx, p.session, p.share, p.digest, p.transport, p.beforeLast)
-			if closer, ok := p.transport.(interface{ Close() error }); ok && o.err != nil {
-				_ = closer.Close() // a pipe's Close never fails
+			o.signature, o.err = p.sign(ctx, engine)
+			if o.err != nil {
+				_ = p.transport.Close() // a pipe's Close never fails
 			}
 		})
 	}
@@ -119,8 +130,4 @@ func (m meddler) Send(ctx context.Context, frame Frame) error {
 		}
 	}
 	return m.Transport.Send(ctx, frame)
-}
-
-func (m meddler) Close() error {
-	return m.Transport.(interface{ Close() error }).Close()
 }

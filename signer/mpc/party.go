@@ -24,7 +24,11 @@ func (p *Party) PublicKey() []byte {
 	return key[:]
 }
 
-// Sign runs this party's side of one session, see [Engine.Sign].
-func (p *Party) Sign(ctx context.Context, session Session, digest [32]byte, transport Transport, beforeLast func() error) (Signature, error) {
-	return p.engine.Sign(ctx, session, p.share, digest, transport, beforeLast)
+// Prepare runs this party's side of a session up to its digest, see [Engine.Prepare].
+func (p *Party) Prepare(ctx context.Context, session Session, transport Transport) (signer.Prepared, error) {
+	prepared, err := p.engine.Prepare(ctx, session, p.share, transport)
+	if err != nil {
+		return nil, err
+	}
+	return prepared, nil
 }

@@ -11,9 +11,10 @@ import (
 	"github.com/purserhq/purser/internal/secret"
 )
 
-// PreParams are the primes one party brings to one key generation: a Paillier key and a ring-Pedersen ring. They
-// are single use, because wallets that share a modulus fall together: a second [Engine.Keygen] refuses them, also
-// through a copy. Prints as [redacted]. Safe for concurrent use. The zero value holds nothing.
+// PreParams are the primes one party brings to one key generation or resharing: a Paillier key and a ring-Pedersen ring. They
+// are single use, because wallets that share a modulus fall together: a second [Engine.Keygen] or [Engine.Reshare]
+// refuses them, also through a copy; across restarts, and for two values read from the same bytes, that is the duty of
+// whoever stores them. Prints as [redacted]. Safe for concurrent use. The zero value holds nothing.
 type PreParams struct {
 	secret.Hidden
 	secret *preParamsSecret
@@ -47,4 +48,22 @@ func GeneratePreParams(ctx context.Context, random io.Reader) (PreParams, error)
 		return PreParams{}, fmt.Errorf("generate pre-parameters: %w", err)
 	}
 	return PreParams{secret: &preParamsSecret{numbers: *found}}, nil
+}
+
+func (p PreParams) usable() error {
+	if p.secret == nil {
+		return inputError("pre-parameters", "there are no pre-parameters")
+	}
+	if p.secret.spent.Load() {
+		return inputError("pre-parameters", "the pre-parameters were used before")
+	}
+	return nil
+}
+
+// spend uses them up.
+func (p PreParams) spend() error {
+	if p.secret.spent.Swap(true) {
+		return inputError("pre-parameters", "the pre-parameters were used before")
+	}
+	return nil
 }

@@ -2,51 +2,62 @@ package mpc
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"io"
 	"math/big"
+	"time"
 
 	"github.com/bnb-chain/tss-lib/v2/common"
 	"github.com/bnb-chain/tss-lib/v2/ecdsa/signing"
 	"github.com/bnb-chain/tss-lib/v2/tss"
-
-	"github.com/purserhq/purser/abi"
 )
 
-// signingRun is one party's side of one signing session. It is used from one goroutine: the library party is fed by
-// it, and puts its messages into channels that are large enough never to block the call that produces them.
+// signingRun is one party's side of one ECDSA signing session, in two parts: before the digest and after.
 type signingRun struct {
-	session    Session
-	binding    [32]byte
-	key        PublicKey
-	digest     [32]byte
-	transport  Transport
-	beforeLast func() error
+	pairRun
+	// key is the key that is signed with: the wallet's, or a child's.
+	key PublicKey
+	// digest is the number the library signs. It holds a random one until the session is armed: the library keeps the
+	// pointer and reads it first in round five.
+	digest *big.Int
+	// held is the peer's message of round three, which the library gets only once the digest is fixed: without it the
+	// message that opens our part of the nonce does not exist.
+	held tss.ParsedMessage
 
-	party    tss.Party
-	produced chan tss.Message
+	gate     *gate
+	grid     grid
 	finished chan *common.SignatureData
-	guard    *guard
-	nextSeq  uint32
-	// lastLeft is set before the last message is handed to the transport: from then on the peer may have it.
-	lastLeft bool
 }
 
-func newSigningRun(session Session, share Keyshare, digest [32]byte, random io.Reader) (*signingRun, error) {
+func (e *Engine) newSigningRun(session Session, share Keyshare, transport Transport) (*signingRun, error) {
 	secret := share.secret
 	run := &signingRun{
-		session: session, binding: session.Binding(), key: share.PublicKey(), digest: digest,
-		produced: make(chan tss.Message, signingMessages), finished: make(chan *common.SignatureData, 1),
+		pairRun: pairRun{
+			self: session.Self, peer: session.Peer, binding: session.Binding(), transport: transport, lastType: signLastType,
+			produced: make(chan tss.Message, signingMessages),
+		},
+		gate: e.gate, grid: grid{start: time.Now(), hurry: session.Hurry}, finished: make(chan *common.SignatureData, 1),
 	}
+	run.note = run.noteTheta
 	err := caught(func() error {
+		placeholder, err := rand.Int(e.random, new(big.Int).Sub(curveOrder, bigOne))
+		if err != nil {
+			return err
+		}
+		run.digest = placeholder.Add(placeholder, bigOne)
+		data, key, err := secret.derived(session.Derivation)
+		if err != nil {
+			return err
+		}
+		run.key = key
 		self := partyID(session.Self, secret.parties[session.Self.Index()].id)
 		peer := partyID(session.Peer, secret.parties[session.Peer.Index()].id)
 		parties := tss.SortPartyIDs(tss.UnSortedPartyIDs{self, peer}) // sets the indexes in place
 		params := tss.NewParameters(curve, tss.NewPeerContext(parties), self, len(parties), partyThreshold)
-		params.SetRand(random)
-		params.SetPartialKeyRand(random)
-		run.party = signing.NewLocalParty(
-			digestNumber(digest), params, secret.forLibrary(), run.produced, run.finished, len(digest))
+		params.SetRand(e.random)
+		params.SetPartialKeyRand(e.random)
+		tweak := new(big.Int).SetBytes(session.Derivation.Tweak[:])
+		run.party = signing.NewLocalPartyWithKDD(run.digest, params, data, tweak, run.produced, run.finished, digestBytes)
 		run.guard = newGuard(run.binding, signingRules, secret.signingFacts(session), map[Role]*tss.PartyID{session.Peer: peer})
 		return nil
 	})
@@ -66,124 +77,67 @@ func (s *keyshareSecret) signingFacts(session Session) *facts {
 	return f
 }
 
-// complete runs the session: send what the library produced, take one message, check it, feed it, and again.
-func (run *signingRun) complete(ctx context.Context) (Signature, error) {
-	if err := libraryCall(run.party.Start); err != nil {
-		return Signature{}, protocolError("the session could not be started", err)
+// prepare runs rounds one to three, and stops with the peer's last message of them in hand.
+func (run *signingRun) prepare(ctx context.Context) error {
+	if err := run.gate.run(ctx, run.grid.hurry, run.start); err != nil {
+		return err
 	}
-	for range signingMessages {
-		if err := run.sendProduced(ctx); err != nil {
-			return Signature{}, err
+	for {
+		if err := run.sendOnGrid(ctx); err != nil {
+			return err
 		}
-		if err := run.takeOne(ctx); err != nil {
-			return Signature{}, err
+		message, r, err := run.take(ctx)
+		if err != nil {
+			return err
+		}
+		if r.name == signThetaType {
+			// The guard admits it only after ours has left, so nothing of ours is outstanding.
+			run.held = message
+			return nil
+		}
+		if err := run.gate.run(ctx, run.grid.hurry, func() error { return feedParty(run.party, message) }); err != nil {
+			return err
 		}
 	}
-	// A peer may send its last message before the one that makes us send ours: the result then exists already, and
-	// still waits for beforeLast.
-	if err := run.sendProduced(ctx); err != nil {
+}
+
+// sendOnGrid sends what the library produced, all of it at one line of the raster.
+func (run *signingRun) sendOnGrid(ctx context.Context) error {
+	if len(run.produced) == 0 {
+		return nil
+	}
+	if err := run.grid.wait(ctx, run.transport.Done()); err != nil {
+		return err
+	}
+	return run.sendProduced(ctx)
+}
+
+// finish gives the library the digest and the message that was held back, in the one goroutine that feeds it, and runs
+// the session to its end.
+func (run *signingRun) finish(ctx context.Context, digest [32]byte) (Signature, error) {
+	defer run.gate.pause()()
+	run.digest.Set(digestNumber(digest))
+	if err := feedParty(run.party, run.held); err != nil {
 		return Signature{}, err
 	}
-	if !run.lastLeft {
-		return Signature{}, protocolError("the session ended without our last message", nil)
+	run.held = nil
+	if err := run.complete(ctx, signingMessages); err != nil {
+		return Signature{}, err
 	}
 	select {
 	case result := <-run.finished:
-		return signatureFrom(result, run.key, run.digest)
+		return signatureFrom(result, run.key, digest)
 	default:
 		return Signature{}, protocolError("the session ended without a signature", nil)
 	}
 }
 
-func (run *signingRun) takeOne(ctx context.Context) error {
-	frame, err := run.transport.Receive(ctx)
-	if err != nil {
-		return missing(run.session.Peer, err)
+// noteTheta keeps our theta, with which the guard checks the peer's.
+func (run *signingRun) noteTheta(r rule, message tss.Message) (err error) {
+	if r.name == signThetaType {
+		run.guard.facts.ownTheta, err = thetaOf(message)
 	}
-	message, _, err := run.guard.admit(run.session.Peer, frame)
-	if err != nil {
-		return err
-	}
-	if err := interruption(ctx, "the context ended during the session"); err != nil {
-		return err
-	}
-	err = libraryCall(func() *tss.Error {
-		_, failure := run.party.Update(message)
-		return failure
-	})
-	if err != nil {
-		return protocolError("a check of the protocol failed", err)
-	}
-	return nil
-}
-
-func (run *signingRun) sendProduced(ctx context.Context) error {
-	for {
-		select {
-		case message := <-run.produced:
-			if err := run.send(ctx, message); err != nil {
-				return err
-			}
-		default:
-			return nil
-		}
-	}
-}
-
-func (run *signingRun) send(ctx context.Context, message tss.Message) error {
-	body, r, err := run.encode(message)
-	if err != nil {
-		return protocolError("a message could not be encoded", err)
-	}
-	if r.name == signLastType {
-		if err := run.passPointOfNoReturn(ctx); err != nil {
-			return err
-		}
-	}
-	frame := Frame{
-		Session: run.binding, From: run.session.Self, To: run.session.Peer, Type: r.name, Seq: run.nextSeq, Body: body,
-	}
-	run.nextSeq++
-	if err := run.transport.Send(ctx, frame); err != nil {
-		return interrupted("a message could not be sent", err)
-	}
-	return nil
-}
-
-// passPointOfNoReturn lets the caller record the spend. Everything that can fail for a known reason is looked at
-// before, so that a committed spend is rarely an unsent one.
-func (run *signingRun) passPointOfNoReturn(ctx context.Context) error {
-	if err := interruption(ctx, "the context ended before the last message"); err != nil {
-		return err
-	}
-	if run.lastLeft {
-		return protocolError("the library made a second last message", nil)
-	}
-	if err := run.beforeLast(); err != nil {
-		return &abi.Error{
-			Code: CodeSpendNotRecorded, Message: "the spend could not be recorded, so the last message was withheld",
-			Fix: "repair the store and sign again in a new session", Retry: abi.RetryLater, Cause: err,
-		}
-	}
-	run.lastLeft = true
-	return nil
-}
-
-// encode also notes our theta, with which the guard checks the peer's.
-func (run *signingRun) encode(message tss.Message) (body []byte, r rule, err error) {
-	err = caught(func() error {
-		if r, err = run.guard.outgoing(message); err != nil {
-			return err
-		}
-		if r.name == signThetaType {
-			if run.guard.facts.ownTheta, err = thetaOf(message); err != nil {
-				return err
-			}
-		}
-		body, _, err = message.WireBytes()
-		return err
-	})
-	return body, r, err
+	return err
 }
 
 func thetaOf(message tss.Message) (*big.Int, error) {

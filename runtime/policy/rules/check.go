@@ -131,9 +131,10 @@ func checkBudgets(owner string, budgets []BudgetSpec) error {
 	names := map[string]bool{}
 	for _, b := range budgets {
 		window, err := store.ParseWindow(b.Window)
+		countsOpen := b.Unit == store.UnitCount && window == store.Open() // a count is never open
 		scoped := b.By == ByAgent || b.By == ByTenant || b.By == ByPayee || b.By == ByPolicy
 		if err != nil || window.String() != b.Window || !scoped || b.Unit != UnitUSDC && b.Unit != store.UnitCount ||
-			!ValidName(b.Name) || names[b.Name] {
+			!ValidName(b.Name) || names[b.Name] || countsOpen {
 			return specError("budget %s.%.80s is malformed or repeated", owner, b.Name)
 		}
 		names[b.Name] = true

@@ -6,7 +6,10 @@
 // must be reserved, it states itself: Policy.FactQuery and Policy.Reservations.
 package rules
 
-import "github.com/purserhq/purser/abi"
+import (
+	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/store"
+)
 
 // Format names the layout of a Spec and is part of every bundle's hash.
 const Format = "purser.policy.v1"
@@ -16,7 +19,7 @@ const (
 	AgentsMax     = 2048
 	GroupsMax     = 32
 	PoliciesMax   = 256
-	BudgetsMax    = 16 // per policy, and for the tenant
+	BudgetsMax    = 17 // per policy, and for the tenant
 	RecipientsMax = 1024
 	HoursMax      = 32
 	RoutesMax     = 64
@@ -51,6 +54,8 @@ const (
 const (
 	BudgetDaily  = "daily_spending_limit"
 	BudgetHourly = "max_transactions_per_hour"
+	// BudgetExposure caps what is open with one payee, where the file names no budget for that.
+	BudgetExposure = "merchant_exposure"
 )
 
 // TenantName prefixes the names of the tenant's rules, so no policy may be called that.
@@ -151,6 +156,12 @@ type BudgetSpec struct {
 	By     By         `json:"by"`
 	// Unit is UnitUSDC or store.UnitCount.
 	Unit string `json:"unit"`
+}
+
+// LimitsSpending reports whether the budget bounds spending over time. One by payee does not: another payee costs
+// nothing. Nor does one over what is open: what settles is open no more.
+func (b BudgetSpec) LimitsSpending() bool {
+	return b.Unit == UnitUSDC && b.By != ByPayee && b.Window != store.Open().String()
 }
 
 // Breaker stops new payments to a resource after that many that were paid and not delivered, in a row. The counter

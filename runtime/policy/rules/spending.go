@@ -85,11 +85,10 @@ func (e *evaluation) checkBudget(b Budget, used abi.Amount) {
 	})
 }
 
-// hasSpendingLimit reports whether the policy itself bounds spending over time. A budget by payee does not: another
-// payee costs nothing.
+// hasSpendingLimit reports whether the policy itself bounds spending over time.
 func (p *Policy) hasSpendingLimit() bool {
 	for _, b := range p.spec.Budgets {
-		if b.Unit == UnitUSDC && b.By != ByPayee {
+		if b.LimitsSpending() {
 			return true
 		}
 	}

@@ -81,4 +81,7 @@ CREATE TABLE marks (
 	tenant TEXT COLLATE "C" NOT NULL, at_ms BIGINT NOT NULL, batch BYTEA NOT NULL,
 	PRIMARY KEY (tenant, at_ms, batch)
 );
+`, `
+ALTER TABLE agents ADD COLUMN derived BOOLEAN NOT NULL DEFAULT false;
+ALTER TABLE agents ADD COLUMN enrolment BYTEA;
 `}

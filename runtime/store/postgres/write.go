@@ -173,11 +173,11 @@ func queueSightings(queue *pgx.Batch, w *ledger.Writes) {
 
 func queueAgents(queue *pgx.Batch, w *ledger.Writes) {
 	for _, a := range w.Agents {
-		queue.Queue(`INSERT INTO agents (tenant, id, token_sha256, public_key, groups, tier, wallet, revoked, version, created_ms)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		queue.Queue(`INSERT INTO agents (tenant, id, token_sha256, public_key, groups, tier, wallet, derived, revoked,
+			enrolment, version, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 			ON CONFLICT (tenant, id) DO UPDATE SET token_sha256 = excluded.token_sha256, public_key = excluded.public_key,
-			groups = excluded.groups, tier = excluded.tier, wallet = excluded.wallet, revoked = excluded.revoked,
-			version = excluded.version`, a.Tenant, a.ID, a.TokenSHA256[:], null(a.PublicKey),
-			append([]string{}, a.Groups...), a.Tier, a.Wallet, a.Revoked, a.Version, ledger.Millis(a.Created))
+			groups = excluded.groups, tier = excluded.tier, wallet = excluded.wallet, derived = excluded.derived,
+			revoked = excluded.revoked, enrolment = excluded.enrolment, version = excluded.version`, a.Tenant, a.ID, a.TokenSHA256[:], null(a.PublicKey),
+			append([]string{}, a.Groups...), a.Tier, a.Wallet, a.Derived, a.Revoked, null(a.Enrolment), a.Version, ledger.Millis(a.Created))
 	}
 }

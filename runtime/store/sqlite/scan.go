@@ -11,10 +11,11 @@ import (
 
 const (
 	selectPayment = ledger.SelectPayment + ` LEFT JOIN responses USING (tenant, id)`
-	selectAgent   = `SELECT tenant, id, token_sha256, public_key, groups_json, tier, wallet, revoked, version, created_ms FROM agents`
-	selectMeter   = `SELECT total, sequence FROM meters WHERE tenant = ? AND meter = ?`
-	selectLater   = `SELECT amount FROM buckets WHERE tenant = ? AND meter = ? AND width_ms = ? AND start_ms >= ?`
-	selectOlder   = `SELECT amount FROM holds WHERE tenant = ? AND meter = ? AND state = 0 AND bucket_ms < ?`
+	selectAgent   = `SELECT tenant, id, token_sha256, public_key, groups_json, tier, wallet, derived, revoked, enrolment,
+		version, created_ms FROM agents`
+	selectMeter = `SELECT total, sequence FROM meters WHERE tenant = ? AND meter = ?`
+	selectLater = `SELECT amount FROM buckets WHERE tenant = ? AND meter = ? AND width_ms = ? AND start_ms >= ?`
+	selectOlder = `SELECT amount FROM holds WHERE tenant = ? AND meter = ? AND state = 0 AND bucket_ms < ?`
 )
 
 // level adds up what a ledger.LevelRef asks for. SQLite cannot: its sums are 64-bit integers or floats.
@@ -37,7 +38,7 @@ func scanAgent(r ledger.RowScanner) (agent store.Agent, err error) {
 	var groups string
 	var created int64
 	if err := r.Scan(&agent.Tenant, &agent.ID, ledger.Fixed(agent.TokenSHA256[:]), &agent.PublicKey, &groups, &agent.Tier,
-		&agent.Wallet, &agent.Revoked, &agent.Version, &created); err != nil {
+		&agent.Wallet, &agent.Derived, &agent.Revoked, &agent.Enrolment, &agent.Version, &created); err != nil {
 		return agent, err
 	}
 	agent.Created = ledger.FromMillis(created)

@@ -80,4 +80,7 @@ CREATE TABLE responses (
 ) STRICT;
 INSERT INTO responses (tenant, id, response) SELECT tenant, id, response FROM payments WHERE response IS NOT NULL;
 ALTER TABLE payments DROP COLUMN response;
+`, `
+ALTER TABLE agents ADD COLUMN derived INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE agents ADD COLUMN enrolment BLOB;
 `}

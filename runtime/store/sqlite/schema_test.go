@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"testing"
 
@@ -58,5 +59,42 @@ func TestALedgerOfTheFirstSchemaKeepsItsResponses(t *testing.T) {
 	change.ID = "p2"
 	if row, err := ledger.Commit(t.Context(), change); err != nil || string(row.Response) != "another" {
 		t.Errorf("the first response of p2: %q, %v", row.Response, err)
+	}
+}
+
+// TestAnAgentOfAnOlderSchemaPaysFromItsWalletItself opens a file that was written before agents had keys of their own.
+func TestAnAgentOfAnOlderSchemaPaysFromItsWalletItself(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	old, err := sqldb.Open(t.Context(), path, schema[:2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = old.Write(t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `INSERT INTO agents (tenant, id, token_sha256, public_key, groups_json, tier, wallet,
+			revoked, version, created_ms) VALUES ('acme', 'a1', ?, NULL, '["g"]', '', 'main', 0, 4, 5)`, bytes.Repeat([]byte{9}, 32))
+		return err
+	})
+	if err := errors.Join(err, old.Close()); err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := Open(t.Context(), Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := ledger.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	agent, err := ledger.Agent(t.Context(), "acme", "a1")
+	if err != nil || agent.Derived || agent.Enrolment != nil || agent.Wallet != "main" || agent.Version != 4 {
+		t.Fatalf("%+v, %v", agent, err)
+	}
+	agent.Derived, agent.Enrolment = true, []byte("order")
+	if _, err := ledger.PutAgent(t.Context(), agent, store.Entry{Kind: "agent.enrolled"}); err != nil {
+		t.Fatal(err)
+	}
+	if agent, err = ledger.Agent(t.Context(), "acme", "a1"); err != nil || !agent.Derived || string(agent.Enrolment) != "order" {
+		t.Errorf("%+v, %v", agent, err)
 	}
 }

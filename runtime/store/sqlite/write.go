@@ -147,13 +147,13 @@ func (b *batch) writeAgents(ctx context.Context, w *ledger.Writes) error {
 		if err != nil {
 			return fmt.Errorf("groups of agent %s: %w", a.ID, err)
 		}
-		if err := b.exec(ctx, `INSERT INTO agents (tenant, id, token_sha256, public_key, groups_json, tier, wallet, revoked,
-			version, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		if err := b.exec(ctx, `INSERT INTO agents (tenant, id, token_sha256, public_key, groups_json, tier, wallet, derived,
+			revoked, enrolment, version, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (tenant, id) DO UPDATE SET token_sha256 = excluded.token_sha256, public_key = excluded.public_key,
 			groups_json = excluded.groups_json, tier = excluded.tier, wallet = excluded.wallet,
-			revoked = excluded.revoked, version = excluded.version`,
-			a.Tenant, a.ID, a.TokenSHA256[:], null(a.PublicKey), string(groups), a.Tier, a.Wallet, a.Revoked,
-			a.Version, ledger.Millis(a.Created)); err != nil {
+			derived = excluded.derived, revoked = excluded.revoked, enrolment = excluded.enrolment, version = excluded.version`,
+			a.Tenant, a.ID, a.TokenSHA256[:], null(a.PublicKey), string(groups), a.Tier, a.Wallet, a.Derived, a.Revoked,
+			null(a.Enrolment), a.Version, ledger.Millis(a.Created)); err != nil {
 			return err
 		}
 	}

@@ -101,7 +101,7 @@ func sightings(s *suite) {
 func agents(s *suite) {
 	agent := store.Agent{
 		Tenant: s.tenant, ID: "a1", TokenSHA256: [32]byte{1}, PublicKey: bytes.Repeat([]byte{7}, 32),
-		Groups: []string{"b", "a"}, Tier: "gold", Wallet: "main",
+		Groups: []string{"b", "a"}, Tier: "gold", Wallet: "main", Derived: true, Enrolment: []byte{0, 1, 0xff},
 	}
 	e := store.Entry{Kind: "agent.created"}
 	created, err := s.PutAgent(s.Context(), agent, e)
@@ -125,6 +125,7 @@ func agents(s *suite) {
 	s.clock.Advance(time.Hour)
 	changed := created
 	changed.Revoked, changed.TokenSHA256, changed.Groups = true, [32]byte{2}, nil
+	changed.Derived, changed.Enrolment = false, nil
 	changed, err = s.PutAgent(s.Context(), changed, store.Entry{Kind: "agent.revoked"})
 	if err != nil || changed.Version != 2 || !changed.Created.Equal(created.Created) {
 		s.Fatalf("changed: %+v, %v", changed, err)
@@ -189,6 +190,8 @@ func badInput(s *suite) {
 		}
 	}
 	_, err := s.PutAgent(s.Context(), store.Agent{Tenant: s.tenant, ID: "a1", TokenSHA256: [32]byte{}}, store.Entry{Kind: "agent.created"})
+	s.wantCode(err, "record_invalid")
+	_, err = s.PutAgent(s.Context(), store.Agent{Tenant: s.tenant, ID: "a1", TokenSHA256: [32]byte{1}, Enrolment: make([]byte, 1<<20)}, store.Entry{Kind: "agent.created"})
 	s.wantCode(err, "record_invalid")
 	// An id that another key made is no duplicate of it.
 	stolen := s.row("a2", "p1")

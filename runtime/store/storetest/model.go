@@ -175,7 +175,7 @@ func (m *machine) now() time.Time { return m.clock.Now().UTC().Truncate(time.Mil
 
 var (
 	modelMeters  = []store.Meter{money, counts, {Scope: "tenant", Unit: "usdc"}}
-	modelWindows = []string{"rolling 1m", "rolling 90m", "rolling 24h", "calendar day Europe/Berlin", "calendar week UTC", "lifetime"}
+	modelWindows = []string{"open", "rolling 1m", "rolling 90m", "rolling 24h", "calendar day Europe/Berlin", "calendar week UTC", "lifetime"}
 )
 
 func (m *machine) insert(rt *rapid.T) {

@@ -210,8 +210,12 @@ func cloneRow(row store.Row) store.Row {
 func cloneAgent(agent store.Agent) store.Agent {
 	agent.PublicKey = bytes.Clone(agent.PublicKey)
 	agent.Groups = append([]string(nil), agent.Groups...)
+	agent.Enrolment = bytes.Clone(agent.Enrolment)
 	if len(agent.PublicKey) == 0 {
 		agent.PublicKey = nil
+	}
+	if len(agent.Enrolment) == 0 {
+		agent.Enrolment = nil
 	}
 	if len(agent.Groups) == 0 {
 		agent.Groups = nil

@@ -12,12 +12,13 @@ import (
 
 // Bounds of one operation. They keep one caller's operation from costing its neighbours in a batch.
 const (
-	nameBytesMax     = 1024
-	bodyBytesMax     = 1 << 20
-	responseBytesMax = 8 << 20
-	reservationsMax  = 64
-	limitsMax        = 64
-	groupsMax        = 256
+	nameBytesMax      = 1024
+	bodyBytesMax      = 1 << 20
+	responseBytesMax  = 8 << 20
+	reservationsMax   = 64
+	limitsMax         = 64
+	groupsMax         = 256
+	enrolmentBytesMax = 16 << 10
 )
 
 // Check refuses what no ledger may take, before it is queued. The error has code record_invalid.
@@ -174,6 +175,9 @@ func checkAgent(op *PutAgent) error {
 	}
 	if n := len(agent.PublicKey); n != 0 && n != 32 {
 		return invalid("the public key has %d bytes, want 32", n)
+	}
+	if n := len(agent.Enrolment); n > enrolmentBytesMax {
+		return invalid("the enrolment has %d bytes, want at most %d", n, enrolmentBytesMax)
 	}
 	return checkEntry(op.Entry)
 }
