@@ -14,7 +14,7 @@ MODULES   := $(shell find . -name go.mod -not -path '*/node_modules/*' -not -pat
 RACE      ?= ./runtime/... ./signer/... ./settle/x402/... ./settle/facilitator/... ./settle/journal/... ./internal/sandbox/... ./internal/sqldb/...
 LINT      := bin/golangci-lint
 
-.PHONY: help build demo test check race lint fmt fuzz soak bench bench-plugins plugins generate cover interop vuln $(LINT)
+.PHONY: help build demo test check race lint fmt fuzz soak bench bench-plugins bench-signer plugins generate cover interop vuln $(LINT)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench: plugins ## print the benchmarks beside what they are compared with; JSON=
 
 bench-plugins: ## print what a decision takes in purser's sandbox and in its peers; JSON=1 prints rows
 	@cd tools/bench && JSON=$(JSON) $(GO) run .
+
+bench-signer: plugins ## print what a signature and an agent's wallet take, with both signers on this machine; JSON=1 prints rows
+	@JSON=$(JSON) $(GO) run ./internal/bench -signer
 
 plugins: ## compile the bundled plugins to WebAssembly
 	@plugins/build.sh

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,8 +14,11 @@ import (
 )
 
 func agentCommand(out *console) *cobra.Command {
-	command := &cobra.Command{Use: "agent", Short: "Create agents and manage their tokens"}
-	command.AddCommand(agentCreate(out), agentList(out), agentRotate(out), agentRevoke(out))
+	command := &cobra.Command{Use: "agent", Short: "Create agents and manage their tokens and keys"}
+	command.AddCommand(
+		agentCreate(out), agentEnrolment(out), agentList(out), agentShow(out), agentRotate(out), agentRevoke(out),
+		keygenCommand(out, "Make the key that an agent signs its requests with; the public half is for agent create"),
+	)
 	return command
 }
 
@@ -31,18 +36,46 @@ func agentName(command *cobra.Command, args []string) error {
 
 func agentCreate(out *console) *cobra.Command {
 	var where remote
-	var wallet string
+	var about enrolling
+	var signers endorsers
 	var groups []string
+	var keyOut string
 	command := where.asOperator("create NAME", "Register an agent and keep its token in the data folder", agentName,
 		func(ctx context.Context, operator *client.Client, args []string) error {
-			made, err := operator.CreateAgent(ctx, api.AgentParams{Agent: args[0], Wallet: wallet, Groups: groups})
+			if keyOut != "" {
+				if about.publicKey != "" {
+					return usageError{errors.New("--public-key and --key-out exclude each other")}
+				}
+				public, err := makeApproverKey(keyOut)
+				if err != nil {
+					return err
+				}
+				about.publicKey = public
+			}
+			if len(signers.names) == 0 && len(signers.files) == 0 {
+				made, err := operator.CreateAgent(ctx, api.AgentParams{Agent: args[0], Wallet: about.wallet, Groups: groups, PublicKey: about.publicKey, Derived: about.derived})
+				if err != nil {
+					return err
+				}
+				return out.token(where.data, args[0], made)
+			}
+			serial, err := nextSerial(ctx, operator, args[0])
 			if err != nil {
 				return err
 			}
-			return out.token(where.data, args[0], made)
+			o, err := about.order(args[0], serial, time.Now())
+			if err != nil {
+				return err
+			}
+			if err := signers.sign(o); err != nil {
+				return err
+			}
+			return out.submit(ctx, operator, where.data, api.OrderParams{Order: o, Groups: groups})
 		})
-	command.Flags().StringVar(&wallet, "wallet", demoWalletID, "wallet the agent pays from")
+	about.flags(command)
+	signers.flags(command)
 	command.Flags().StringSliceVar(&groups, "group", nil, "groups the agent is in")
+	command.Flags().StringVar(&keyOut, "key-out", "", "make the agent's key in this file, in place of --public-key")
 	return command
 }
 
@@ -55,11 +88,7 @@ func agentList(out *console) *cobra.Command {
 		}
 		text := ""
 		for _, agent := range agents {
-			status := "active"
-			if agent.Revoked {
-				status = "revoked"
-			}
-			text += fmt.Sprintf("%-20s %-10s wallet %s\n", agent.ID, status, agent.Wallet)
+			text += fmt.Sprintf("%-20s %-10s wallet %s\n", agent.ID, statusOf(agent), agent.Wallet)
 		}
 		return out.result(map[string]any{"agents": agents}, text)
 	})
@@ -98,5 +127,11 @@ func (c *console) token(data, asked string, made api.AgentView) error {
 	if err != nil {
 		return err
 	}
-	return c.result(map[string]string{"agent": made.ID, "token_file": path}, fmt.Sprintf("%s  token in %s\n", made.ID, path))
+	shown := map[string]string{"agent": made.ID, "token_file": path}
+	text := fmt.Sprintf("%s  token in %s\n", made.ID, path)
+	if made.Address != "" {
+		shown["address"] = made.Address
+		text = fmt.Sprintf("%s  pays from %s  token in %s\n", made.ID, made.Address, path)
+	}
+	return c.result(shown, text)
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -21,6 +24,8 @@ type evidence struct {
 	limit abi.Amount
 	// others says that other ledgers pay from the same account: a transfer that none of ours explains is not a fault.
 	others bool
+	// cosignerKey is what the co-signer's promises are verified with. Without it no tombstone is valid.
+	cosignerKey ed25519.PublicKey
 }
 
 // life is what one side's log says of a payment.
@@ -33,11 +38,16 @@ type life struct {
 	digest    string
 	armed     *abi.Armed
 	reserved  bool
-	returned  bool // the reservation went back after arming: proven dead
+	returned  bool // the reservation went back after arming: proven dead, or taken back
+	// tombstone is the co-signer's word that it never signs, when the payment ended by it.
+	tombstone *abi.Tombstone
 }
 
 // checker collects what contradicts an invariant.
-type checker struct{ faults []string }
+type checker struct {
+	faults      []string
+	cosignerKey ed25519.PublicKey
+}
 
 func (c *checker) fault(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Sprintf(format, args...))
@@ -45,7 +55,7 @@ func (c *checker) fault(format string, args ...any) {
 
 // check lists every contradiction between the ledgers, the chain and the invariants of docs/architecture.md.
 func (e evidence) check() []string {
-	c := &checker{}
+	c := &checker{cosignerKey: e.cosignerKey}
 	ours := c.walk("runtime", e.runtime, e.limit, c.runtimeEntry)
 	theirs := c.walk("co-signer", e.cosigner, e.limit, c.cosignerEntry)
 	c.promises(e, ours, theirs)
@@ -80,7 +90,7 @@ func (c *checker) walk(side string, view ledgerView, limit abi.Amount, read func
 			c.fault("%s: position %d: %v", side, record.Position, err)
 			return lives
 		}
-		if entry.Payment == "" {
+		if entry.Payment == "" || entry.Kind == "cosigner.refused" { // refused before it was judged: it has no row
 			continue
 		}
 		l := lives[entry.Payment]
@@ -141,8 +151,9 @@ func minus(c *checker, a, b abi.Amount) abi.Amount {
 // runtimeEntry follows one transition of the runtime's log.
 func (c *checker) runtimeEntry(side string, at uint64, entry abi.Entry, l *life) {
 	var body struct {
-		From, To, Amount, Digest string
-		Armed                    *abi.Armed
+		From, To, Event, Amount, Digest string
+		Armed                           *abi.Armed
+		Tombstone                       *abi.Tombstone
 	}
 	if err := json.Unmarshal(entry.Body, &body); err != nil {
 		c.fault("%s: position %d: %v", side, at, err)
@@ -174,16 +185,51 @@ func (c *checker) runtimeEntry(side string, at uint64, entry abi.Entry, l *life)
 		l.reserved, l.allowedAt = false, 0
 	case "dead":
 		l.reserved, l.returned = false, true
+		switch body.Event {
+		case "reconciled", "presented": // the chain was asked
+		case "disclaimed":
+			if body.From != "armed" {
+				c.fault("%s: position %d: payment %s was %s and is buried without the chain", side, at, entry.Payment, body.From)
+			}
+			c.bury(side, at, entry.Payment, l, body.Tombstone)
+		default:
+			c.fault("%s: position %d: payment %s is dead by %q", side, at, entry.Payment, body.Event)
+		}
 	}
+}
+
+// bury checks that an armed payment's money went back by the co-signer's own word, and by nobody else's.
+func (c *checker) bury(side string, at uint64, payment string, l *life, t *abi.Tombstone) {
+	if t == nil || l.armed == nil || l.signedAt > 0 {
+		c.fault("%s: position %d: payment %s is buried without a tombstone, unarmed or after it was signed", side, at, payment)
+		return
+	}
+	armed, unsigned := *l.armed, *t
+	armed.CosignerSignature, armed.RuntimeSignature, unsigned.Signature = nil, nil, nil
+	promise, err := armed.Marshal()
+	if err != nil {
+		c.fault("%s: position %d: %v", side, at, err)
+	}
+	message, err := unsigned.Marshal()
+	if err != nil {
+		c.fault("%s: position %d: %v", side, at, err)
+	}
+	hash := sha256.Sum256(promise)
+	if t.Payment != payment || hex.EncodeToString(t.Digest) != l.digest || !bytes.Equal(t.ArmedSHA256, hash[:]) || t.CosignerStore != l.armed.CosignerStore ||
+		len(c.cosignerKey) != ed25519.PublicKeySize || !ed25519.Verify(c.cosignerKey, message, t.Signature) {
+		c.fault("%s: position %d: payment %s is buried by a tombstone that is not the co-signer's", side, at, payment)
+	}
+	l.tombstone = t
 }
 
 // cosignerEntry follows one entry of the co-signer's log.
 func (c *checker) cosignerEntry(side string, at uint64, entry abi.Entry, l *life) {
 	var body struct {
-		Amount   abi.Amount
-		Digest   json.RawMessage
-		Armed    *abi.Armed
-		Decision abi.Decision
+		Amount    abi.Amount
+		Digest    json.RawMessage
+		Armed     *abi.Armed
+		Decision  abi.Decision
+		Tombstone *abi.Tombstone
 	}
 	if err := json.Unmarshal(entry.Body, &body); err != nil {
 		c.fault("%s: position %d: %v", side, at, err)
@@ -218,6 +264,9 @@ func (c *checker) cosignerEntry(side string, at uint64, entry abi.Entry, l *life
 		l.state = "settled"
 	case "cosigner.dead":
 		l.state, l.reserved, l.returned = "dead", false, true
+	case "cosigner.disclaimed":
+		c.bury(side, at, entry.Payment, l, body.Tombstone)
+		l.state, l.reserved, l.returned = "dead", false, true
 	default:
 		c.fault("%s: position %d: unknown kind %q", side, at, entry.Kind)
 	}
@@ -242,6 +291,8 @@ func (c *checker) sign(side string, at uint64, payment string, l *life, digest s
 		c.fault("%s: position %d: payment %s is signed and was not armed", side, at, payment)
 	case digest != l.digest:
 		c.fault("%s: position %d: payment %s signs %s, %s is armed", side, at, payment, digest, l.digest)
+	case l.returned:
+		c.fault("%s: position %d: payment %s is signed after its money went back", side, at, payment)
 	case l.signedAt > 0:
 		c.fault("%s: position %d: payment %s is signed twice", side, at, payment)
 	}
@@ -267,6 +318,9 @@ func (c *checker) promises(e evidence, ours, theirs map[string]*life) {
 		}
 		if l.signedAt > 0 && their.signedAt == 0 {
 			c.fault("payment %s is signed, and the co-signer recorded no spend", id)
+		}
+		if l.tombstone != nil && (their.tombstone == nil || !bytes.Equal(l.tombstone.Signature, their.tombstone.Signature) || their.signedAt > 0) {
+			c.fault("payment %s is buried here by a tombstone that the co-signer's log does not have", id)
 		}
 		// The record names each side's head when it promised: the allow lies at or below it.
 		head := binary.BigEndian.Uint64(l.armed.RuntimeHead)

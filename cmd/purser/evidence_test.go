@@ -3,14 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/purserhq/purser/abi"
@@ -31,6 +34,9 @@ type ledgerRow struct {
 	agent, key, state string
 	digest, body      []byte
 }
+
+// isPayment tells payments from what else is kept among the rows: operators' orders, merchants, the other side's ledger.
+func isPayment(id string) bool { return strings.HasPrefix(id, "pay_") }
 
 // readSQLite reads a ledger's file with SQL of its own, so that no fault in the store's reader can hide one in its writer.
 func readSQLite(t testing.TB, path string) ledgerView {
@@ -60,7 +66,9 @@ func readSQLite(t testing.TB, path string) ledgerView {
 		var id string
 		var row ledgerRow
 		err := scan(&id, &row.agent, &row.key, &row.state, &row.digest, &row.body)
-		view.rows[id] = row
+		if isPayment(id) {
+			view.rows[id] = row
+		}
 		return err
 	})
 	return view
@@ -109,7 +117,9 @@ func readPostgres(t testing.TB, dsn, schema string) ledgerView {
 			t.Fatal(err)
 		}
 		for _, row := range rows {
-			view.rows[row.ID] = ledgerRow{agent: row.Agent, key: row.Key, state: row.State, digest: row.Digest, body: row.Body}
+			if isPayment(row.ID) {
+				view.rows[row.ID] = ledgerRow{agent: row.Agent, key: row.Key, state: row.State, digest: row.Digest, body: row.Body}
+			}
 			query.After = row.ID
 		}
 		if len(rows) < store.RowsMax {
@@ -224,7 +234,23 @@ func (w *testWorld) evidenceOf(t testing.TB, data string, key walletKey, limit u
 	return evidence{
 		runtime: readSQLite(t, filepath.Join(data, fileOf(roleRuntime))), cosigner: readSQLite(t, filepath.Join(data, fileOf(roleCosigner))),
 		transfers: readTransfers(t, w.chain.RPCURL(), w.chain.Token().Reference(), key.wallet.Address), limit: abi.NewAmount(limit),
+		cosignerKey: publicKeyOf(t, filepath.Join(data, "identity", "cosigner.key")),
 	}
+}
+
+// publicKeyOf reads the identity that a role keeps in its folder.
+func publicKeyOf(t testing.TB, path string) ed25519.PublicKey {
+	t.Helper()
+	text, err := os.ReadFile(path) //nolint:gosec // the test's own folder
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(seed) != ed25519.SeedSize {
+		t.Fatalf("%s holds no identity: %v", path, err)
+	}
+	public, _ := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+	return public
 }
 
 // states counts the payments of the runtime's ledger by state.

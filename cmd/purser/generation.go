@@ -44,27 +44,50 @@ type sideStep struct {
 // before it failed is let go.
 func (s *stack) load(ctx context.Context) (_ *generation, err error) {
 	g := &generation{left: make(chan struct{})}
-	g.sides.Store(int64(len(roles)))
+	for _, role := range roles {
+		if s.plays(role) {
+			g.sides.Add(1)
+		}
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close(roleRuntime), g.close(roleCosigner))
 		}
 	}()
-	if g.runtime, err = s.loadJudge(ctx, g, roleRuntime, s.config.policy, policy.Options{}); err != nil {
-		return nil, err
+	if s.plays(roleRuntime) {
+		if g.runtime, err = s.loadJudge(ctx, g, roleRuntime, s.config.policy, policy.Options{}); err != nil {
+			return nil, err
+		}
 	}
-	path := s.config.cosignerPolicy
-	if path == "" {
-		path = s.config.policy
+	if s.plays(roleCosigner) {
+		path := s.config.cosignerPolicy
+		if path == "" {
+			path = s.config.policy
+		}
+		if g.cosigner, err = s.loadJudge(ctx, g, roleCosigner, path, policy.Options{Cosigner: true}); err != nil {
+			return nil, fmt.Errorf("co-signer: %w", err)
+		}
 	}
-	if g.cosigner, err = s.loadJudge(ctx, g, roleCosigner, path, policy.Options{Cosigner: true}); err != nil {
-		return nil, fmt.Errorf("co-signer: %w", err)
+	if !s.plays(roleRuntime) {
+		return g, nil
 	}
 	if err := s.loadAdapter(ctx, g); err != nil {
 		return nil, fmt.Errorf("chain adapter: %w", err)
 	}
 	g.reachable, err = s.reachable(g.runtime)
 	return g, err
+}
+
+// judges are the judges of the roles that this process plays.
+func (g *generation) judges() map[string]*judge.Judge {
+	all := map[string]*judge.Judge{}
+	if g.runtime != nil {
+		all[roleRuntime] = g.runtime
+	}
+	if g.cosigner != nil {
+		all[roleCosigner] = g.cosigner
+	}
+	return all
 }
 
 // close lets one side's part of the generation go.
@@ -161,7 +184,7 @@ func (s *stack) loadAdapter(ctx context.Context, g *generation) error {
 	if err != nil {
 		return err
 	}
-	for role, j := range map[string]*judge.Judge{roleRuntime: g.runtime, roleCosigner: g.cosigner} {
+	for role, j := range g.judges() {
 		if err := s.checkAdapter(module, j); err != nil {
 			return fmt.Errorf("the %s's policy: %w", role, err)
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
@@ -12,25 +11,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/decred/dcrd/dcrec/secp256k1/v4"
-	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
-
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/internal/preimage"
 	"github.com/purserhq/purser/plugins/bundle"
 	"github.com/purserhq/purser/runtime/client"
 	"github.com/purserhq/purser/signer"
+	"github.com/purserhq/purser/signer/signertest"
 )
-
-// singleKey is a test-only engine that holds the whole key on both sides, so that races over hundreds of payments do
-// not wait for hundreds of half-second MPC sessions. The protocol around it is the real one: the co-signer's spend is
-// durable before its last message. Nothing outside the tests can select it.
-type singleKey struct {
-	key  *secp256k1.PrivateKey
-	role signer.Role
-}
-
-var _ signer.Engine = singleKey{}
 
 // testWallet is a wallet with a fixed key of its own, funded by newWorld, restricted to the devchain like the demo one.
 func testWallet(t testing.TB) walletKey {
@@ -44,34 +31,17 @@ func testWallet(t testing.TB) walletKey {
 
 func singleKeys() (walletKey, error) {
 	seed := sha256.Sum256([]byte("purser test wallet: worthless"))
-	key := secp256k1.PrivKeyFromBytes(seed[:])
-	public := key.PubKey().SerializeUncompressed()
+	// Both sides hold the whole key, so that races over hundreds of payments do not wait for hundreds of MPC sessions.
+	engine := signertest.NewWholeKey(seed)
+	public := engine.PublicKey()
 	address, err := preimage.EVMAddress(public)
 	if err != nil {
 		return walletKey{}, err
 	}
 	return walletKey{
 		wallet:  signer.Wallet{ID: demoWalletID, PublicKey: public, Address: address, Networks: []abi.Network{abi.Network(demoNetwork)}},
-		runtime: singleKey{key, signer.RoleRuntime}, cosigner: singleKey{key, signer.RoleCoSigner},
+		runtime: engine, cosigner: engine.Beside(),
 	}, nil
-}
-
-func (s singleKey) PublicKey() []byte { return s.key.PubKey().SerializeUncompressed() }
-
-func (s singleKey) Sign(ctx context.Context, session signer.Session, digest [32]byte, transport signer.Transport, beforeLast func() error) (signer.Signature, error) {
-	if s.role == signer.RoleCoSigner {
-		if err := beforeLast(); err != nil {
-			return signer.Signature{}, err
-		}
-		frame := signer.Frame{Session: session.Binding(), From: session.Self, To: session.Peer, Type: "last", Body: []byte{1}}
-		if err := transport.Send(ctx, frame); err != nil {
-			return signer.Signature{}, err
-		}
-	} else if _, err := transport.Receive(ctx); err != nil {
-		return signer.Signature{}, err
-	}
-	compact := ecdsa.SignCompact(s.key, digest[:], false) // 27 plus the recovery id, r, s; always low-s
-	return signer.Signature{R: [32]byte(compact[1:33]), S: [32]byte(compact[33:65]), V: compact[0] - 27}, nil
 }
 
 // testWorld is chain, facilitator and merchant on loopback for one test.

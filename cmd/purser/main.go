@@ -58,8 +58,10 @@ func rootCommand(out *console) *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		demoCommand(out), devCommand(out), serveCommand(out),
-		payCommand(out), streamCommand(out), walletCommand(out), agentCommand(out), approvalsCommand(out),
+		demoCommand(out), devCommand(out), serveCommand(out), cosignerCommand(out),
+		initCommand(out), ceremonyCommand(out), recoveryCommand(out),
+		payCommand(out), streamCommand(out), walletCommand(out), agentCommand(out), approvalsCommand(out), merchantsCommand(out),
+		operatorCommand(out), orderCommand(out), freezeCommand(out), thawCommand(out), signerCommand(out),
 		policyCommand(out), pluginCommand(out), auditCommand(out), devchainCommand(out), facilitatorCommand(out), merchantCommand(out),
 	)
 	refuseStrangers(root)

@@ -18,7 +18,7 @@ const usdcDecimals = 6
 
 func payCommand(out *console) *cobra.Command {
 	var where remote
-	var agent, method, bodyFile, ceiling, key, purpose string
+	var agent, method, bodyFile, ceiling, key, purpose, agentKey string
 	command := &cobra.Command{
 		Use: "pay URL", Short: "Pay a 402 and print the response", Args: exactly(1, "URL"),
 		Example: "  purser pay http://127.0.0.1:4021/paid --max 0.05",
@@ -43,6 +43,13 @@ func payCommand(out *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if agentKey != "" {
+				private, err := readKeyFile(agentKey)
+				if err != nil {
+					return err
+				}
+				client = client.Signing(private)
+			}
 			view, err := client.Pay(command.Context(), params)
 			if err != nil {
 				return err
@@ -56,6 +63,7 @@ func payCommand(out *console) *cobra.Command {
 	command.Flags().StringVar(&bodyFile, "body", "", "file with the request body")
 	command.Flags().StringVar(&ceiling, "max", "", "the most to pay, in USDC, such as 0.05")
 	command.Flags().StringVar(&key, "idempotency-key", "", "one key for each thing to buy; repeat it on a retry (default: a new one)")
+	command.Flags().StringVar(&agentKey, "agent-key", os.Getenv("PURSER_AGENT_KEY_FILE"), "the agent's key file, to sign the request with (PEM, PKCS#8)")
 	command.Flags().StringVar(&purpose, "purpose", "", "what for; recorded, never interpreted")
 	return command
 }

@@ -45,6 +45,6 @@ func policyCommand(out *console) *cobra.Command {
 		},
 	}
 	validate.Flags().BoolVar(&cosigner, "cosigner", false, "check as the co-signer does: tenant ceilings are mandatory")
-	command.AddCommand(validate)
+	command.AddCommand(validate, policyRelease(out))
 	return command
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/internal/preimage"
@@ -22,6 +23,11 @@ func (c chainLiveness) Life(ctx context.Context, t preimage.Transfer) (abi.Life,
 		Asset: t.Token.Asset, Payer: t.Payer, Payee: t.Payee, Amount: t.Amount, Nonce: t.Nonce, ValidBefore: t.ValidBefore,
 	})
 	return fate.Life, err
+}
+
+func (c chainLiveness) Head(ctx context.Context) (number uint64, at time.Time, err error) {
+	head, err := c.chain.Head(ctx)
+	return head.Number, head.Time, err
 }
 
 // answering gives a resource server that is away, breaks off or does not speak HTTP a code of its own: to an agent

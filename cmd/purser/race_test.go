@@ -184,7 +184,7 @@ type identityFiles map[string][]byte
 func makeIdentities(t *testing.T) identityFiles {
 	t.Helper()
 	s := &stack{config: stackConfig{data: t.TempDir()}}
-	if _, _, err := s.identities(); err != nil {
+	if err := s.identify(); err != nil {
 		t.Fatal(err)
 	}
 	files := identityFiles{}

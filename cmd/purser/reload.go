@@ -21,8 +21,8 @@ const drainWaitMax = 2 * time.Second
 
 // reloadReport says what a reload did.
 type reloadReport struct {
-	PolicySHA256         string `json:"policy_sha256"`
-	CosignerPolicySHA256 string `json:"cosigner_policy_sha256"`
+	PolicySHA256         string `json:"policy_sha256,omitempty"`
+	CosignerPolicySHA256 string `json:"cosigner_policy_sha256,omitempty"`
 	// Steps are the stages in the order in which they were done.
 	Steps []sideStep `json:"steps"`
 	// Shadow is, for each side, how its recorded requests would be decided now.
@@ -40,13 +40,14 @@ func (s *stack) reload(ctx context.Context) (reloadReport, error) {
 	if err != nil {
 		return reloadReport{}, err
 	}
-	report := reloadReport{
-		PolicySHA256: fmt.Sprintf("%x", next.runtime.Bundle().Hash()), CosignerPolicySHA256: fmt.Sprintf("%x", next.cosigner.Bundle().Hash()),
-		Steps: next.steps,
+	report := reloadReport{Steps: next.steps}
+	for role, j := range next.judges() {
+		hash := map[string]*string{roleRuntime: &report.PolicySHA256, roleCosigner: &report.CosignerPolicySHA256}[role]
+		*hash = fmt.Sprintf("%x", j.Bundle().Hash())
 	}
 	err = s.shadow(ctx, next, &report)
 	if err == nil {
-		err = s.swap(next, &report)
+		err = s.swap(ctx, next, &report)
 	}
 	if err != nil {
 		return report, errors.Join(err, next.close(roleRuntime), next.close(roleCosigner))
@@ -57,20 +58,21 @@ func (s *stack) reload(ctx context.Context) (reloadReport, error) {
 // shadow decides recorded requests of both sides by the serving and by the next generation.
 func (s *stack) shadow(ctx context.Context, next *generation, report *reloadReport) error {
 	report.Shadow = map[string]judge.Shadow{}
-	for _, side := range []struct {
-		role          string
-		before, after *judge.Judge
-	}{{roleRuntime, s.serving.runtime, next.runtime}, {roleCosigner, s.serving.cosigner, next.cosigner}} {
+	before, after := s.serving.judges(), next.judges()
+	for _, role := range roles {
+		if !s.plays(role) {
+			continue
+		}
 		begin := time.Now()
-		found, err := judge.ShadowRun(ctx, s.ledgers[side.role], defaultTenant, side.before, side.after)
+		found, err := judge.ShadowRun(ctx, s.ledgers[role], defaultTenant, before[role], after[role])
 		if err != nil {
 			return &judge.StageError{Stage: judge.StageShadow, Err: err}
 		}
-		report.Shadow[side.role] = found
-		report.note(side.role, judge.StageShadow, begin)
+		report.Shadow[role] = found
+		report.note(role, judge.StageShadow, begin)
 		if s.config.refuseLoosening && found.Loosened() > 0 {
 			return &judge.StageError{Stage: judge.StageShadow, Err: &abi.Error{
-				Code: "reload_loosens", Where: side.role, Message: fmt.Sprintf("of %d recorded requests, %d that were denied or held would be allowed", found.Compared, found.Loosened()),
+				Code: "reload_loosens", Where: role, Message: fmt.Sprintf("of %d recorded requests, %d that were denied or held would be allowed", found.Compared, found.Loosened()),
 				Fix: "review the change; set refuse_loosening: false to let it through",
 			}}
 		}
@@ -78,14 +80,27 @@ func (s *stack) shadow(ctx context.Context, next *generation, report *reloadRepo
 	return nil
 }
 
-// swap puts the next generation in force and waits a while for the one before to drain.
-func (s *stack) swap(next *generation, report *reloadReport) error {
+// swap puts the next generation in force and waits a while for the one before to drain. The co-signer comes first,
+// because it may refuse a policy that operators have not released.
+func (s *stack) swap(ctx context.Context, next *generation, report *reloadReport) error {
 	begin := time.Now()
-	if err := s.runtime.Reload(s.rules(next)); err != nil {
-		return &judge.StageError{Stage: judge.StageSwap, Err: err}
+	if s.cosigner != nil {
+		if err := s.cosigner.Reload(ctx, next.cosigner, s.drained(next, roleCosigner)); err != nil {
+			return &judge.StageError{Stage: judge.StageSwap, Err: err}
+		}
 	}
-	s.cosigner.Reload(next.cosigner, s.drained(next, roleCosigner))
-	s.allowed.replace(next.reachable)
+	// The co-signer first: it may refuse a policy that no order released, and then nothing has changed.
+	if s.cosigner != nil {
+		if err := s.cosigner.Reload(ctx, next.cosigner, s.drained(next, roleCosigner)); err != nil {
+			return &judge.StageError{Stage: judge.StageSwap, Err: err}
+		}
+	}
+	if s.runtime != nil {
+		if err := s.runtime.Reload(s.rules(next)); err != nil {
+			return &judge.StageError{Stage: judge.StageSwap, Err: err}
+		}
+		s.allowed.replace(next.reachable)
+	}
 	replaced := s.serving
 	s.serving = next
 	report.note("", judge.StageSwap, begin)
@@ -108,7 +123,13 @@ func (r *reloadReport) note(side string, stage judge.Stage, begin time.Time) {
 // text is the report for a person.
 func (r reloadReport) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "reloaded policy, plugins and adapter: policy %.12s, co-signer's %.12s\n", r.PolicySHA256, r.CosignerPolicySHA256)
+	b.WriteString("reloaded policy, plugins and adapter:")
+	for _, side := range []struct{ name, hash string }{{"policy", r.PolicySHA256}, {"co-signer's policy", r.CosignerPolicySHA256}} {
+		if side.hash != "" {
+			fmt.Fprintf(&b, " %s %.12s", side.name, side.hash)
+		}
+	}
+	b.WriteString("\n")
 	for _, step := range r.Steps {
 		if step.Shared {
 			continue

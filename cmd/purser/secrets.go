@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -44,18 +45,33 @@ func readSecret(path string) (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// identities reads both sides' Ed25519 keys from the data folder, or makes them. Two processes that start at once end
-// with one pair: the file that is there first wins.
-func (s *stack) identities() (ours, theirs signer.Identity, err error) {
+// identify reads the Ed25519 keys of the roles that this process plays from the data folder, or makes them. Two
+// processes that start at once end with one key: the file that is there first wins.
+func (s *stack) identify() error {
 	folder := filepath.Join(s.config.data, "identity")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return ours, theirs, err
+		return err
 	}
-	if ours, err = identity(filepath.Join(folder, "runtime.key")); err != nil {
-		return ours, theirs, err
+	s.identities = map[string]signer.Identity{}
+	for _, role := range roles {
+		if !s.plays(role) {
+			continue
+		}
+		key, err := identity(filepath.Join(folder, role+".key"))
+		if err != nil {
+			return err
+		}
+		s.identities[role] = key
 	}
-	theirs, err = identity(filepath.Join(folder, "cosigner.key"))
-	return ours, theirs, err
+	return nil
+}
+
+// public is a role's public key: its own here, or the one that the configuration pins.
+func (s *stack) public(role string) ed25519.PublicKey {
+	if key, here := s.identities[role]; here {
+		return key.Public()
+	}
+	return s.config.peerKey
 }
 
 func identity(path string) (signer.Identity, error) {

@@ -1,18 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"regexp"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v4"
 
-	"github.com/purserhq/purser/abi"
+	"github.com/purserhq/purser/runtime/policy"
 )
 
 // serveConfig is purser.yaml. Paths are relative to the file.
@@ -26,20 +23,42 @@ type serveConfig struct {
 	// CosignerPolicy is the second party's own policy file; default: Policy.
 	CosignerPolicy string `yaml:"cosigner_policy"`
 	// Adapter is a chain adapter's module; default: the bundled one.
-	Adapter string `yaml:"adapter"`
-	Chains  []struct {
-		Network string `yaml:"network"`
-		RPC     string `yaml:"rpc"`
-	} `yaml:"chains"`
-	// Cosigner must say in-process: this version has no other, and that must be in sight.
-	Cosigner string `yaml:"cosigner"`
+	Adapter string        `yaml:"adapter"`
+	Chains  []chainConfig `yaml:"chains"`
+	// Cosigner says where the second party is.
+	Cosigner cosignerChoice `yaml:"cosigner"`
+	// Keys is where this side keeps its keyshares; without it there is the demo wallet.
+	Keys keysConfig `yaml:"keys"`
+	// Operators are whose orders this side takes.
+	Operators operatorsConfig `yaml:"operators"`
+	// RecoveryKey is the recovery role's identity in hex, for key ceremonies.
+	RecoveryKey string `yaml:"recovery_key"`
 	// AllowPrivate are host:port addresses off the public internet that agents may reach.
 	AllowPrivate []string `yaml:"allow_private"`
 	// RefuseLoosening refuses a reload under which a recorded request that was denied or held would be allowed.
 	RefuseLoosening bool `yaml:"refuse_loosening"`
 }
 
-const configBytesMax = 64 << 10
+// cosignerChoice is "in-process", or where a separate co-signer listens and how it is recognized.
+type cosignerChoice struct {
+	inProcess bool
+	// Address is host:port, Key the co-signer's identity in hex: what it signs its promises with.
+	Address string    `yaml:"address"`
+	Key     string    `yaml:"key"`
+	TLS     tlsConfig `yaml:"tls"`
+}
+
+// UnmarshalYAML reads either form.
+func (c *cosignerChoice) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		if c.inProcess = node.Value == "in-process"; !c.inProcess {
+			return configError("cosigner", fmt.Sprintf("%.40q is no place of a co-signer", node.Value), "write in-process, or address, key and tls")
+		}
+		return nil
+	}
+	type plain cosignerChoice
+	return node.Load((*plain)(c), yaml.WithKnownFields())
+}
 
 func serveCommand(out *console) *cobra.Command {
 	var path string
@@ -58,61 +77,55 @@ func serveCommand(out *console) *cobra.Command {
 }
 
 func runServe(ctx context.Context, out *console, config serveConfig) error {
-	key, err := demoKeys()
+	chains, err := parseChains(config.Chains)
 	if err != nil {
 		return err
 	}
-	chains := map[abi.Network]string{}
-	for _, chain := range config.Chains {
-		network, err := abi.ParseNetwork(chain.Network)
+	stack := stackConfig{
+		data: config.Data, postgres: config.Postgres, policy: config.Policy, cosignerPolicy: config.CosignerPolicy, adapter: config.Adapter,
+		chains: chains, private: config.AllowPrivate, refuseLoosening: config.RefuseLoosening,
+		log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}
+	if config.Cosigner.inProcess {
+		key, err := demoKeys()
 		if err != nil {
 			return err
 		}
-		chains[network] = chain.RPC
+		stack.keys = []walletKey{key}
+	} else {
+		if _, err := policy.Load(config.Policy, policy.Options{}); err != nil { // what is wrong first is said first
+			return err
+		}
+		if err := remoteCosigner(&stack, config); err != nil {
+			return err
+		}
 	}
 	out.step("compiling plugins (slow the first time on a machine)")
-	s, err := openStack(ctx, stackConfig{
-		data: config.Data, postgres: config.Postgres, policy: config.Policy, cosignerPolicy: config.CosignerPolicy, adapter: config.Adapter,
-		chains: chains, keys: []walletKey{key}, private: config.AllowPrivate, refuseLoosening: config.RefuseLoosening,
-		log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	})
+	s, err := openStack(ctx, stack)
 	if err != nil {
 		return err
 	}
 	out.done()
 	defer func() { _ = s.Close() }() // every step was durable before it showed
 	s.reloadOnHangup(ctx, out)
-	out.note("warning: the co-signer runs in this process, and the only wallet is the demo one: not for real money")
+	if config.Cosigner.inProcess {
+		out.note("warning: the co-signer runs in this process, and the only wallet is the demo one: not for real money")
+	}
 	return out.serve(ctx, config.Listen, s.gateway, func(url string) (any, string) {
 		return map[string]any{"ready": url, "service": "serve", "url": url, "data": config.Data, "reload": reloadLine()}, fmt.Sprintf("purser at %s\n  reload  %s\n", url, reloadLine())
 	})
 }
 
-// secretReference is ${env:NAME}: the only indirection, so that what is in the file is what runs.
-var secretReference = regexp.MustCompile(`\$\{env:([A-Z][A-Z0-9_]*)\}`)
-
 func readServeConfig(path string) (serveConfig, error) {
 	bad := func(message, fix string) (serveConfig, error) {
-		return serveConfig{}, &abi.Error{Code: "config_invalid", Where: path, Message: message, Fix: fix}
+		return serveConfig{}, configError(path, message, fix)
 	}
 	config := serveConfig{Listen: "127.0.0.1:4020", Data: defaultData}
-	text, err := os.ReadFile(path)
-	if err != nil || len(text) > configBytesMax {
-		return bad(fmt.Sprintf("the file cannot be read or has more than %d bytes", configBytesMax), "write one as docs/serve.md shows")
+	if err := readConfig(path, &config); err != nil {
+		return serveConfig{}, err
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&config); err != nil {
-		return bad(err.Error(), "see docs/serve.md for the keys")
-	}
-	secrets := []*string{&config.Postgres}
-	for i := range config.Chains {
-		secrets = append(secrets, &config.Chains[i].RPC)
-	}
-	for _, field := range secrets {
-		if missing := expand(field); missing != "" {
-			return bad("the environment has no "+missing, "set it")
-		}
+	if err := expandSecrets(path, &config.Postgres, config.Chains); err != nil {
+		return serveConfig{}, err
 	}
 	switch {
 	case config.Version != 1:
@@ -121,26 +134,13 @@ func readServeConfig(path string) (serveConfig, error) {
 		return bad("policy is missing", "name the policy file: without one everything is denied")
 	case len(config.Chains) == 0:
 		return bad("chains is missing", "name at least one network and its JSON-RPC address")
-	case config.Cosigner != "in-process":
-		return bad("cosigner must be in-process", "a separate co-signer is not in this version; write `cosigner: in-process` to say that you know")
+	case !config.Cosigner.inProcess && config.Cosigner.Address == "":
+		return bad("cosigner is missing", "name the co-signer's address, key and tls, or write `cosigner: in-process` to say that you know what that costs")
+	case !config.Cosigner.inProcess && config.CosignerPolicy != "":
+		return bad("cosigner_policy belongs to a co-signer in this process", "the separate co-signer has its policy in its own file")
 	}
-	for _, name := range []*string{&config.Data, &config.Policy, &config.CosignerPolicy, &config.Adapter} {
-		if *name != "" && !filepath.IsAbs(*name) {
-			*name = filepath.Join(filepath.Dir(path), *name)
-		}
-	}
+	tls := &config.Cosigner.TLS
+	besideFile(path, &config.Data, &config.Policy, &config.CosignerPolicy, &config.Adapter, &tls.Identity, &tls.Trust,
+		&config.Keys.Folder, &config.Keys.PassphraseFile)
 	return config, nil
-}
-
-// expand replaces references to the environment and names the first that is not set.
-func expand(field *string) (missing string) {
-	*field = secretReference.ReplaceAllStringFunc(*field, func(reference string) string {
-		name := secretReference.FindStringSubmatch(reference)[1]
-		value, ok := os.LookupEnv(name)
-		if !ok && missing == "" {
-			missing = name
-		}
-		return value
-	})
-	return missing
 }

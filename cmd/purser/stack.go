@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -26,6 +27,8 @@ import (
 	"github.com/purserhq/purser/settle/x402"
 	"github.com/purserhq/purser/signer"
 	"github.com/purserhq/purser/signer/cosigner"
+	"github.com/purserhq/purser/signer/order"
+	"github.com/purserhq/purser/signer/standing"
 )
 
 const (
@@ -45,8 +48,14 @@ func schemaOf(role string) string { return "purser_" + role }
 // adapterMethods are the RPC reads that chain adapters may ask for.
 var adapterMethods = []string{"eth_call", "eth_getCode", "eth_getTransactionReceipt", "eth_getBlockByNumber", "eth_blockNumber"}
 
-// stackConfig is everything a runtime with an in-process co-signer is made of.
+// stackConfig is everything a runtime, a co-signer, or both in one process are made of.
 type stackConfig struct {
+	// only, when set, is the one role that this process plays: the other one is elsewhere. Empty: both, for demo, dev and
+	// tests.
+	only string
+	// peer reaches the co-signer of a process that is the runtime only; peerKey is the other role's pinned identity.
+	peer    otherSide
+	peerKey ed25519.PublicKey
 	// data is the folder of ledgers, identities and tokens.
 	data string
 	// postgres, when set, keeps both ledgers in schemas of one database instead.
@@ -57,8 +66,13 @@ type stackConfig struct {
 	adapter string
 	// chains maps networks to JSON-RPC addresses.
 	chains map[abi.Network]string
-	// keys are the wallets with an engine for each side.
-	keys []walletKey
+	// keys are the wallets with an engine for each side; or vault, when set, is where this process's role keeps its own.
+	keys  []walletKey
+	vault *keysConfig
+	// operators are whose orders this process takes; policyOrders and readyMax are the co-signer's.
+	operators    order.Operators
+	policyOrders bool
+	readyMax     int
 	// cache keeps compiled plugins; empty: the user's cache folder.
 	cache string
 	// private are further host:port addresses that agents may reach although they are not public.
@@ -70,6 +84,13 @@ type stackConfig struct {
 	ledgers func(role string, s store.Store) store.Store
 	// protocol, for tests, wraps the payment protocol.
 	protocol func(settle.Protocol) settle.Protocol
+}
+
+// otherSide is the co-signer as the runtime meets it: the second signer, and a place where orders are merged.
+type otherSide interface {
+	signer.CoSigner
+	standing.Peer
+	runtime.Enroller
 }
 
 // walletKey is a wallet and both parties' engines over it.
@@ -90,7 +111,9 @@ type stack struct {
 	protocol *x402.Protocol
 	allowed  *allowList
 	ledgers  map[string]store.Store // by role
-	closers  []func() error
+	// identities are the signing keys of the roles that this process plays.
+	identities map[string]signer.Identity
+	closers    []func() error
 
 	// reloading admits one reload at a time; serving is what the last one put in force.
 	reloading sync.Mutex
@@ -131,18 +154,25 @@ func openStack(ctx context.Context, config stackConfig) (_ *stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ours, theirs, err := s.identities()
-	if err != nil {
+	if err := s.identify(); err != nil {
 		return nil, err
 	}
-	if err := s.openCosigner(ctx, first, ours, theirs, liveness); err != nil {
-		return nil, err
+	if s.plays(roleCosigner) {
+		if err := s.openCosigner(ctx, first, liveness); err != nil {
+			return nil, err
+		}
 	}
-	if err := s.openRuntime(ctx, first, ours, theirs, chains); err != nil {
+	if !s.plays(roleRuntime) {
+		return s, nil
+	}
+	if err := s.openRuntime(ctx, first, chains); err != nil {
 		return nil, err
 	}
 	return s, s.openGateway()
 }
+
+// plays reports whether this process has the role.
+func (s *stack) plays(role string) bool { return s.config.only == "" || s.config.only == role }
 
 func (s *stack) onClose(f func() error) { s.closers = append(s.closers, f) }
 
@@ -181,10 +211,13 @@ func (s *stack) openChains(ctx context.Context) (map[abi.Network]settle.Chain, m
 	chains, liveness := map[abi.Network]settle.Chain{}, map[abi.Network]cosigner.Liveness{}
 	for network, address := range s.config.chains {
 		// Each side has its own port: one must not see the chain through the other's eyes.
-		for _, add := range []func(*evm.Chain){
-			func(c *evm.Chain) { chains[network] = c },
-			func(c *evm.Chain) { liveness[network] = chainLiveness{c} },
+		for role, add := range map[string]func(*evm.Chain){
+			roleRuntime:  func(c *evm.Chain) { chains[network] = c },
+			roleCosigner: func(c *evm.Chain) { liveness[network] = chainLiveness{c} },
 		} {
+			if !s.plays(role) {
+				continue
+			}
 			rpc, err := evm.Open(ctx, evm.Config{URL: address, Network: network})
 			if err != nil {
 				return nil, nil, err
@@ -219,17 +252,22 @@ func (s *stack) openLedger(ctx context.Context, role string) (store.Store, store
 	return s.ledgers[role], ledger, nil
 }
 
-func (s *stack) openCosigner(ctx context.Context, first *generation, ours, theirs signer.Identity, liveness map[abi.Network]cosigner.Liveness) error {
-	ledger, _, err := s.openLedger(ctx, roleCosigner)
+func (s *stack) openCosigner(ctx context.Context, first *generation, liveness map[abi.Network]cosigner.Liveness) error {
+	ledger, agents, err := s.openLedger(ctx, roleCosigner)
+	if err != nil {
+		return err
+	}
+	all, err := s.openKeys(ctx, roleCosigner, ledger.ID())
 	if err != nil {
 		return err
 	}
 	keys := map[string]cosigner.Key{}
-	for _, key := range s.config.keys {
+	for _, key := range all {
 		keys[key.wallet.ID] = cosigner.Key{Wallet: key.wallet, Engine: key.cosigner}
 	}
 	s.cosigner, err = cosigner.Open(ctx, cosigner.Config{
-		Tenant: defaultTenant, Store: ledger, Judge: first.cosigner, Drained: s.drained(first, roleCosigner), Identity: theirs, RuntimeKey: ours.Public(), Keys: keys, Chains: liveness,
+		Tenant: defaultTenant, Store: ledger, Judge: first.cosigner, Drained: s.drained(first, roleCosigner), Identity: s.identities[roleCosigner], RuntimeKey: s.public(roleRuntime),
+		Keys: keys, Chains: liveness, Agents: agents, Operators: s.config.operators, PolicyOrders: s.config.policyOrders, ReadyMax: s.config.readyMax,
 		Log: s.config.log.With("side", "cosigner"),
 	})
 	if err != nil {
@@ -239,19 +277,35 @@ func (s *stack) openCosigner(ctx context.Context, first *generation, ours, their
 	return nil
 }
 
-func (s *stack) openRuntime(ctx context.Context, first *generation, ours, theirs signer.Identity, chains map[abi.Network]settle.Chain) error {
+func (s *stack) openRuntime(ctx context.Context, first *generation, chains map[abi.Network]settle.Chain) error {
 	ledger, agents, err := s.openLedger(ctx, roleRuntime)
 	if err != nil {
 		return err
 	}
+	ours, theirs := s.identities[roleRuntime], s.public(roleCosigner)
+	other := s.config.peer
+	if s.cosigner != nil {
+		other = s.cosigner
+	}
+	orders, err := standing.Open(ctx, standing.Config{
+		Side: roleRuntime, Tenant: defaultTenant, Store: ledger, Operators: s.config.operators, Log: s.config.log.With("side", roleRuntime),
+	})
+	if err != nil {
+		return err
+	}
+	keys, err := s.openKeys(ctx, roleRuntime, ledger.ID())
+	if err != nil {
+		return err
+	}
 	wallets := map[string]runtime.Account{}
-	for _, key := range s.config.keys {
+	for _, key := range keys {
 		pair, err := signer.NewPair(signer.PairConfig{
-			Wallet: key.wallet, Engine: key.runtime, CoSigner: s.cosigner, Identity: ours, CoSignerKey: theirs.Public(), Random: rand.Reader,
+			Wallet: key.wallet, Engine: key.runtime, CoSigner: other, Identity: ours, CoSignerKey: theirs, Random: rand.Reader,
 		})
 		if err != nil {
 			return err
 		}
+		s.onClose(pair.Close)
 		wallets[key.wallet.ID] = runtime.Account{Wallet: key.wallet, Signer: pair}
 	}
 	s.protocol = x402.NewProtocol(&http.Client{Transport: egress.Transport(s.allowed.permits)})
@@ -260,7 +314,8 @@ func (s *stack) openRuntime(ctx context.Context, first *generation, ours, theirs
 		protocol = s.config.protocol(protocol)
 	}
 	s.runtime, err = runtime.Open(ctx, runtime.Config{
-		Tenant: defaultTenant, Store: ledger, Agents: agents, Rules: s.rules(first), CoSigner: s.cosigner, CoSignerKey: theirs.Public(), Identity: ours,
+		Tenant: defaultTenant, Store: ledger, Agents: agents, Rules: s.rules(first), CoSigner: other, CoSignerKey: theirs, Identity: ours,
+		Operators: s.config.operators, Enroller: other, Orders: orders, OrderPeer: s.orderPeer(other),
 		Wallets: wallets, Protocol: protocol, Chains: chains, Log: s.config.log.With("side", "runtime"),
 	})
 	if err != nil {
@@ -268,6 +323,14 @@ func (s *stack) openRuntime(ctx context.Context, first *generation, ours, theirs
 	}
 	s.onClose(s.runtime.Close)
 	return nil
+}
+
+// orderPeer is whom orders are merged with; without operators there are none.
+func (s *stack) orderPeer(other otherSide) standing.Peer {
+	if len(s.config.operators.Keys) == 0 {
+		return nil
+	}
+	return other
 }
 
 func (s *stack) openGateway() error {
