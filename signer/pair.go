@@ -190,7 +190,7 @@ func (p *Pair) join(ctx context.Context, agent string, there Transport) (*readyS
 		p.DropAll("epoch")
 		return nil, &abi.Error{
 			Code: "epoch_differs", Where: wallet.ID, Message: "the co-signer holds another epoch of the wallet's shares",
-			Fix: "finish the refresh on both sides", Retry: abi.RetryLater,
+			Fix: "end the ceremony that was interrupted: purser ceremony resume, at every seat", Retry: abi.RetryLater,
 		}
 	}
 	if len(answer.Opening) != len(Opening{}) {

@@ -133,6 +133,13 @@ func decisionsOf(t testing.TB, ledger store.Store) map[string][][2]string {
 					mark += fmt.Sprintf("%x %x %x", verdict.Run.ModuleSHA256, verdict.Run.ConfigSHA256, body.Decision.PolicySHA256)
 				}
 			}
+			if mark == "" { // nobody asked a plugin: say who decided
+				for _, verdict := range body.Decision.Verdicts {
+					for _, reason := range verdict.Reasons {
+						say += reason.Rule + "/" + reason.Code + " "
+					}
+				}
+			}
 			found[entry.Payment] = append(found[entry.Payment], [2]string{say, mark})
 		}
 		if len(records) == 0 {
@@ -181,7 +188,7 @@ func TestTwoHundredReloadsWhileSixtyFourAgentsPay(t *testing.T) {
 
 	stop := make(chan struct{})
 	var mu sync.Mutex
-	answered := map[string]int{}
+	answered, reasons := map[string]int{}, map[string]int{}
 	payments := map[string]bool{}
 	var asked atomic.Int64
 	var paying sync.WaitGroup
@@ -201,6 +208,9 @@ func TestTwoHundredReloadsWhileSixtyFourAgentsPay(t *testing.T) {
 				}
 				mu.Lock()
 				answered[view.State]++
+				for _, code := range codesOf(view) {
+					reasons[code]++
+				}
 				payments[view.ID] = true
 				mu.Unlock()
 				time.Sleep(agentPause)
@@ -226,7 +236,7 @@ func TestTwoHundredReloadsWhileSixtyFourAgentsPay(t *testing.T) {
 	}
 	close(stop)
 	paying.Wait()
-	t.Logf("%d payments over %d reloads: %v; a reload's stages took on average %v", asked.Load(), swaps, answered, stages)
+	t.Logf("%d payments over %d reloads: %v for %v; a reload's stages took on average %v", asked.Load(), swaps, answered, reasons, stages)
 	if len(payments) != int(asked.Load()) || answered[string(runtime.Delivered)] == 0 || answered[string(runtime.Denied)] == 0 ||
 		answered[string(runtime.Delivered)]+answered[string(runtime.Denied)] != len(payments) {
 		t.Errorf("%d asked, %d payments: %v", asked.Load(), len(payments), answered)
@@ -249,6 +259,12 @@ func (v *versions) checkDecisions(t *testing.T, s *stack, payments map[string]bo
 				t.Errorf("payment %s was decided %d times", payment, len(decisions))
 			}
 			for _, d := range decisions {
+				if d[1] == "" { // before any policy is asked, the ledgers, the clock or an order may deny: that is no generation's
+					if rule, _, _ := strings.Cut(d[0], "/"); !slices.Contains([]string{"ledgers", "clock", "orders"}, rule) {
+						t.Errorf("%s: a decision on %s by no plugin: %q", role, payment, d[0])
+					}
+					continue
+				}
 				if say, mark := d[0], d[1]; role == roleRuntime && v.marks[say] != mark || !strings.Contains(mark, strings.Join(strings.Fields(v.marks[say])[:2], " ")) {
 					t.Errorf("%s: a decision on %s is of two generations: it says %q, its record %s", role, payment, say, mark)
 				}

@@ -277,8 +277,8 @@ var lastAttempts = []attempt{
 		_, err = r.arm(t.Context(), next)
 		wantDecision(t, err, abi.Deny, peer.CodeRolledBack)
 		stopped := r.bindInVain(t, p, before, peer.CodeRolledBack)
-		if err := r.link.Ask(t.Context(), "POST", pathPeerStore, peerStore{Store: r.store, Head: 1}, new(done)); err == nil || errors.Is(err, t.Context().Err()) {
-			t.Errorf("the runtime itself vouched for its ledger: %v", err)
+		if err := r.link.Ask(t.Context(), "POST", pathPeerStore, peerStore{Store: r.store, Head: 1}, new(done)); err == nil {
+			t.Error("the runtime itself vouched for its ledger")
 		}
 		return []string{x.logged(abi.Deny), next.logged(abi.Deny), "SIGNING STOPPED", stopped}
 	}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/purserhq/purser/abi"
 	"github.com/purserhq/purser/signer"
@@ -41,6 +42,15 @@ func (s *stack) openKeys(ctx context.Context, role, storeID string) (_ []walletK
 	if s.config.vault == nil {
 		return s.config.keys, nil
 	}
+	// A ceremony must not change a keystore that signs. Ledgers in PostgreSQL have no folder to lock.
+	if err := os.MkdirAll(s.config.vault.Folder, 0o700); err != nil {
+		return nil, err
+	}
+	release, err := lockFolder(s.config.vault.Folder)
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(release)
 	vault, err := s.config.vault.openKeystore(ctx, signerRoles[role], storeID)
 	if err != nil {
 		return nil, err

@@ -135,6 +135,24 @@ type QuarantineView struct {
 	Since time.Time `json:"since"`
 }
 
+// SessionsView is what one wallet's signing sessions look like. Counters run from the start of the process.
+type SessionsView struct {
+	Wallet string `json:"wallet"`
+	// Address is the wallet's own account; agents with derived keys have others.
+	Address string `json:"address"`
+	// Ready sessions wait for a payment, Preparing are on their way; Expected agents wait for their turn.
+	Ready     int `json:"ready"`
+	Preparing int `json:"preparing"`
+	Expected  int `json:"expected"`
+	// Warm and Cold count signatures by whether a session was ready.
+	Warm uint64 `json:"warm"`
+	Cold uint64 `json:"cold"`
+	// Refilled sessions became ready, Dropped ended unused, Failed could not be prepared.
+	Refilled uint64 `json:"refilled"`
+	Dropped  uint64 `json:"dropped"`
+	Failed   uint64 `json:"failed"`
+}
+
 // MerchantView is an origin that took payments and did not deliver.
 type MerchantView struct {
 	Origin string `json:"origin"`

@@ -151,6 +151,14 @@ func (c *Client) Merchants(ctx context.Context) ([]api.MerchantView, error) {
 	return answer.Merchants, err
 }
 
+// Sessions tells how many signing sessions are prepared ahead for each wallet. Operators only.
+func (c *Client) Sessions(ctx context.Context) ([]api.SessionsView, error) {
+	answer, err := get[struct {
+		Sessions []api.SessionsView `json:"sessions"`
+	}](ctx, c, "/v1/sessions")
+	return answer.Sessions, err
+}
+
 // ResetMerchant lets payments to an origin go on and returns what was held against it. Operators only.
 func (c *Client) ResetMerchant(ctx context.Context, origin string) (api.MerchantView, error) {
 	return post[api.MerchantView](ctx, c, "/v1/merchants/reset", api.MerchantParams{Origin: origin})

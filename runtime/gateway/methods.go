@@ -47,6 +47,7 @@ var methods = map[string]method{
 	"quarantine.list":    (*Gateway).quarantines,
 	"quarantine.clear":   (*Gateway).clearQuarantine,
 	"merchants.list":     (*Gateway).merchants,
+	"sessions.list":      (*Gateway).sessions,
 	"merchant.reset":     (*Gateway).resetMerchant,
 }
 
@@ -67,6 +68,7 @@ var routes = map[string]method{
 	"GET /v1/quarantine":              (*Gateway).quarantines,
 	"POST /v1/quarantine/clear":       (*Gateway).clearQuarantine,
 	"GET /v1/merchants":               (*Gateway).merchants,
+	"GET /v1/sessions":                (*Gateway).sessions,
 	"POST /v1/merchants/reset":        (*Gateway).resetMerchant,
 	"GET /v1/events":                  (*Gateway).events,
 }
