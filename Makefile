@@ -54,7 +54,7 @@ fuzz: plugins ## fuzz each target for FUZZTIME (10s)
 SOAK := sandbox.* Fuzz|/abi Fuzz|/schema Fuzz|/trust Fuzz|/oci Fuzz
 SOAKTIME ?= 30m
 soak: plugins ## a million decisions, 1,000 kills of either signer, and SOAKTIME (30m) of fuzzing for each reader of strangers' bytes
-	PURSER_SOAK_KILLS=1000 $(GO) test -timeout 24h -count 1 -v -run TestEitherProcessKilledAtRandom ./cmd/purser
+	PURSER_SOAK_KILLS=1000 PURSER_SOAK_ROGUE=1 $(GO) test -timeout 24h -count 1 -v -run 'EitherProcessKilled|SideKilledAtEachPoint|RogueRuntime' ./cmd/purser
 	PURSER_SOAK_REQUESTS=1000000 $(GO) test -timeout 3h -count 1 -v -run TestEveryRequestIsDecidedAlikeEverywhere ./plugins/bundle
 	@GO='$(GO)' MODULES='. ./sdk/go' FUZZ_ONLY='$(SOAK)' FUZZTIME=$(SOAKTIME) .ci/fuzz
 
