@@ -73,6 +73,9 @@ func (c *CoSigner) run(open *openSession, session signer.Session, engine signer.
 	prepared, err := engine.Prepare(ctx, session, transport)
 	cancel()
 	if err != nil {
+		if open.waiting.Err() != nil && !signer.Blamed(err) { // we dropped it
+			return false, nil
+		}
 		return false, err
 	}
 	c.sessions.prepared(open)
