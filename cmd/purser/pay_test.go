@@ -30,7 +30,7 @@ func TestAPaymentWithTheRealEngineIsDeliveredOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(records); got != 9 { // agent.created and eight steps
-		t.Errorf("the log has %d entries, want 9", got)
+	if got := len(records); got != 10 { // agent.created, the pin of the co-signer's ledger, and eight steps
+		t.Errorf("the log has %d entries, want 10", got)
 	}
 }
